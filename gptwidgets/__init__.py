@@ -1,0 +1,49 @@
+"""GPTs opened up in a notebook: see any head of any open GPT, at any length of text, while it talks.
+
+    import gptwidgets as gw
+
+    gpt = gw.load()                     # the default model on the best device of this kernel
+    gw.AttentionHeatmap(gpt, "The animal didn't cross the street because it was too tired")
+
+The public names are found when they are first used (PEP 562), so that `import gptwidgets` itself
+loads neither torch nor transformers and takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gptwidgets import errors
+    from gptwidgets.kernel.gpt import GPT
+    from gptwidgets.kernel.record import AttentionRecord
+    from gptwidgets.verbs import load
+    from gptwidgets.widgets.heatmap import AttentionHeatmap
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "GPT": "gptwidgets.kernel.gpt",
+    "AttentionHeatmap": "gptwidgets.widgets.heatmap",
+    "AttentionRecord": "gptwidgets.kernel.record",
+    "load": "gptwidgets.verbs",
+}
+
+__all__ = ["GPT", "AttentionHeatmap", "AttentionRecord", "__version__", "errors", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module where the public name `name` lives, once, and return what it names."""
+    if name == "errors":
+        return import_module("gptwidgets.errors")
+    if name not in _HOME:
+        message = f"module 'gptwidgets' has no attribute '{name}'"
+        raise AttributeError(message)
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""GPTs on this kernel's device: load, record, read. Knows no widget and no store."""

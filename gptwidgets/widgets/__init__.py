@@ -1,0 +1,1 @@
+"""The bridge between kernel and browser: traits, jobs and messages."""

@@ -1,0 +1,58 @@
+// Numbers and names as a person reads them. The locale is fixed: the kernel's own texts are English.
+
+import type { Index } from "./grid";
+
+const NOT_FOR_FILES = /[^A-Za-z0-9.]+/gu;
+const SLASH = /[\\/]/u;
+const EDGES = /^[-.]+|[-.]+$/gu;
+const WHOLE = new Intl.NumberFormat("en");
+
+export const whole = (value: number): string => WHOLE.format(value);
+
+/** A weight: 0.7513, 0.0042, 0.00007 → "7e-5"; "–" for a cell that does not exist. */
+export function weight(value: number | undefined): string {
+  if (value === undefined || Number.isNaN(value)) return "–";
+  const size = Math.abs(value);
+  if (size === 0) return "0";
+  if (size < 0.0001) return value.toExponential(0);
+  return value.toFixed(size < 10 ? 4 : 2);
+}
+
+/** A score of a head, short enough for a caption under a thumbnail. */
+export function score(value: number): string {
+  if (Number.isNaN(value)) return "–";
+  const size = Math.abs(value);
+  if (size >= 1000) return whole(Math.round(value));
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
+
+/** "Layer 13 · Head 8", "Mean of all layers · Head 8", "Layer 13 · Strongest head". */
+export function headTitle(layer: Index, head: Index): string {
+  const one = { mean: "Mean of layers", max: "Maximum of layers" };
+  const other = { mean: "Mean of heads", max: "Maximum of heads" };
+  const left = typeof layer === "number" ? `Layer ${layer}` : one[layer];
+  const right = typeof head === "number" ? `Head ${head}` : other[head];
+  return `${left} · ${right}`;
+}
+
+export const tokenCount = (length: number): string => `${whole(length)} ${length === 1 ? "token" : "tokens"}`;
+
+/** "12 s left", "3 min left"; "" where nobody knows. */
+export function timeLeft(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "";
+  if (seconds < 1) return "nearly done";
+  if (seconds < 90) return `about ${Math.round(seconds)} s left`;
+  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min left`;
+  return `about ${Math.round(seconds / 3600)} h left`;
+}
+
+/** A file's name: smollm2-135m-instruct_L13H8.png; only letters, figures, dot, dash and underscore. */
+export function fileName(model: string, layer: Index, head: Index, ending: string): string {
+  const stem = (model.split(SLASH).at(-1) ?? "")
+    .normalize("NFKD")
+    .replace(NOT_FOR_FILES, "-")
+    .replace(EDGES, "")
+    .toLowerCase()
+    .slice(0, 60);
+  return `${stem || "attention"}_L${layer}H${head}.${ending}`;
+}

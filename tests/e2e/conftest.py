@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.lab import Lab, start
+
+
+@pytest.fixture(scope="session")
+def one_lab() -> Iterator[Lab]:
+    """One JupyterLab and one browser for all tests."""
+    with start() as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(one_lab: Lab) -> Iterator[Lab]:
+    """The shared JupyterLab; pages and kernels of a test end with it."""
+    yield one_lab
+    one_lab.close_pages()

@@ -1,0 +1,287 @@
+"""From a folder on disk to a GPT: everything that can be refused is refused before the weights are read."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gptwidgets.errors import UnknownModelError, UnsafeModelError, UnsupportedModelError
+from gptwidgets.kernel import device as devices
+from gptwidgets.kernel import fit
+from gptwidgets.kernel.worker import Report, forget_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+    from gptwidgets.kernel.gpt import GPT
+    from gptwidgets.kernel.worker import Progress
+
+# Mixers without attention weights; what mixes both (hybrids) is judged by the recorder, layer by layer.
+WITHOUT_ATTENTION = frozenset({"falcon_mamba", "mamba", "mamba2", "rwkv", "xlstm"})
+# In transformers' list of causal models, but bidirectional or the half of a pair by nature.
+NOT_GPTS = frozenset({"bart", "bert", "electra", "mbart", "pegasus", "roberta", "xlm-roberta"})
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+_HEADER_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """A model folder's config.json.
+
+    Raises:
+        UnknownModelError: the folder does not exist or holds no readable config.json.
+    """
+    if not folder.is_dir():
+        raise UnknownModelError(f'There is no folder "{folder}".')
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+    except FileNotFoundError:
+        raise UnknownModelError(
+            f'The folder "{folder}" holds no config.json, so it is no transformers model; '
+            "give the folder that save_pretrained() wrote, or a .gguf file."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UnknownModelError(f'The config.json of "{folder}" cannot be read: {error}.') from None
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        raise UnsupportedModelError(f'The config.json of "{folder}" names no model_type.')
+    return config
+
+
+def check_config(config: dict[str, Any], name: str) -> None:
+    """Refuses, from config.json alone, what would run code or has no attention to show.
+
+    Raises:
+        UnsafeModelError: it wants code of its own to be run.
+        UnsupportedModelError: no GPT, or one without softmax attention, or unknown to transformers.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
+
+    kind = config["model_type"]
+    if kind not in KNOWN:
+        if config.get("auto_map"):
+            raise UnsafeModelError(
+                f"{name} wants to run Python code of its own (auto_map in its config.json), which gptwidgets "
+                "never does; look for a version of it that transformers knows."
+            )
+        raise UnsupportedModelError(
+            f'{name} is a "{kind}", which this transformers does not know as a causal language model; '
+            "choose another model, or update transformers if it is a new one."
+        )
+    if kind in WITHOUT_ATTENTION:
+        raise UnsupportedModelError(
+            f'{name} is a "{kind}", which works without softmax attention: '
+            "there are no attention weights to show."
+        )
+    if kind in NOT_GPTS:
+        raise UnsupportedModelError(
+            f'{name} is a "{kind}", not a GPT (a decoder-only causal language model).'
+        )
+
+
+def check_files(files: Sequence[str], name: str) -> None:
+    """Refuses a model whose weights are not in safetensors.
+
+    Args:
+        files: names of the files beside config.json.
+        name: the model's, for the sentence.
+
+    Raises:
+        UnsafeModelError: its weights are pickles.
+        UnknownModelError: it has no weights.
+    """
+    if any(file.endswith(".safetensors") for file in files):
+        return
+    pickles = [file for file in files if file.endswith(PICKLES) and not file.startswith("training_args")]
+    if pickles:
+        raise UnsafeModelError(
+            f"The weights of {name} are pickles ({pickles[0]}), which can run any code when read, so they are "
+            "not read; if you trust them, convert them once: "
+            "AutoModelForCausalLM.from_pretrained(…).save_pretrained(folder) writes safetensors."
+        )
+    raise UnknownModelError(f"There are no weights (model.safetensors) in {name}.")
+
+
+def load_folder(
+    folder: Path,
+    *,
+    name: str,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    notes: Sequence[str] = (),
+    progress: Progress = lambda _report: None,
+) -> GPT:
+    """Loads a folder of config, safetensors and tokenizer onto the best device.
+
+    Args:
+        folder: what `save_pretrained` wrote.
+        name: what to call the model.
+        device: "auto" (CUDA, then MPS, then CPU), or one by name.
+        dtype: "auto" (float32 on the CPU up to a billion parameters, else the checkpoint's), or one by name.
+        tokenizer: one to use in place of the folder's.
+        notes: what to say about the model.
+        progress: called with each Report.
+
+    Raises:
+        UnknownModelError, UnsafeModelError, UnsupportedModelError, DoesNotFitError, OutOfMemory: each says
+            what to do.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    from gptwidgets.kernel.gpt import GPT
+
+    facts = read_config(folder)
+    check_config(facts, name)
+    files = sorted(path.name for path in folder.iterdir())
+    check_files(files, name)
+    config = _in_words(name, lambda: AutoConfig.from_pretrained(folder, trust_remote_code=False))
+    where, what, why = place(config, checkpoint_dtype(folder, facts), device, dtype, name)
+
+    def read() -> Any:
+        return AutoModelForCausalLM.from_pretrained(
+            folder,
+            config=config,
+            dtype=what,
+            use_safetensors=True,
+            trust_remote_code=False,  # None would ask on stdin
+            attn_implementation="eager",  # ours comes with `attach`, which puts the right one in
+            local_files_only=True,
+        )
+
+    progress(Report("loading", 0, 3, "steps"))
+    words = (
+        f"Memory ran out while {name} was loaded onto {devices.describe(where)}: "
+        'close other models (gpt.close()), or load it in less: dtype="bfloat16".'
+    )
+    if tokenizer is None:
+        tokenizer = _in_words(
+            name,
+            lambda: AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True),
+        )
+    progress(Report("loading", 1, 3, "steps"))
+    with devices.memory_in_words(words), _silent_bars():
+        model = _in_words(name, read).to(where)
+        progress(Report("loading", 2, 3, "steps"))
+        gpt = GPT(model, tokenizer, name=name, why=why, notes=notes)
+    progress(Report("loading", 3, 3, "steps"))
+    return gpt
+
+
+def place(
+    config: PretrainedConfig,
+    checkpoint: torch.dtype | None,
+    device: str | torch.device,
+    dtype: str | torch.dtype,
+    name: str,
+) -> tuple[torch.device, torch.dtype, str]:
+    """The first device that a model fits on, its dtype there, and a sentence why.
+
+    Raises:
+        DoesNotFitError: it fits on none.
+    """
+    parameters = fit.count_parameters(config)
+    options = devices.candidates(device)
+    skipped = ""
+    for option in options:
+        chosen, reason = devices.pick_dtype(dtype, option, parameters, checkpoint)
+        needed = fit.needs(config, dtype=chosen, parameters=parameters)
+        memory = devices.available(option)
+        if needed.total <= memory.free:
+            break
+        if option is options[-1]:
+            raise fit.refusal(name, config, parameters, needed, chosen, memory)
+        skipped += (
+            f"{devices.describe(option)} has too little memory free ({devices.gigabytes(memory.free)}); "
+        )
+    best = "as asked for" if device != "auto" else skipped + _BEST[option.type]
+    why = f"On {devices.describe(option)} ({best}), in {devices.name_of(chosen)} ({reason})."
+    return option, chosen, why
+
+
+_BEST = {
+    "cuda": "the fastest device of this kernel",
+    "mps": "the fastest device of this kernel",
+    "cpu": "this kernel sees no GPU that could be used",
+}
+
+
+def checkpoint_dtype(folder: Path, config: dict[str, Any]) -> torch.dtype | None:
+    """The dtype a folder's weights are stored in: of most numbers, from the header of the first file."""
+    for path in sorted(folder.glob("*.safetensors")):
+        counts: dict[str, int] = {}
+        for key, tensor in safetensors_header(path).items():
+            if key != "__metadata__":
+                first, last = tensor["data_offsets"]
+                counts[tensor["dtype"]] = counts.get(tensor["dtype"], 0) + last - first
+        if counts:
+            return _HEADER_DTYPES.get(max(counts, key=lambda kind: counts[kind]))
+    said = config.get("dtype") or config.get("torch_dtype")
+    found = getattr(torch, str(said), None)
+    return found if isinstance(found, torch.dtype) else None
+
+
+def safetensors_header(path: Path) -> dict[str, Any]:
+    """The JSON header of a safetensors file: 8 bytes of length, then names, dtypes, shapes and offsets.
+
+    Raises:
+        UnsafeModelError: the file is something else under this name.
+    """
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = (
+                json.loads(file.read(length)) if length <= min(path.stat().st_size, 100_000_000) else None
+            )
+    except (struct.error, ValueError):
+        header = None
+    if not isinstance(header, dict):
+        raise UnsafeModelError(
+            f'"{path.name}" is not a safetensors file, whatever its name says, and is not read; download it again.'
+        )
+    return header
+
+
+class _silent_bars:  # noqa: N801 - reads as a verb where it is used
+    """transformers draws a bar of its own for weights that are there in half a second."""
+
+    def __enter__(self) -> None:
+        from transformers.utils import logging
+
+        self._shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+
+    def __exit__(self, *_: object) -> None:
+        from transformers.utils import logging
+
+        if self._shown:
+            logging.enable_progress_bar()
+
+
+def _in_words(name: str, read: Callable[[], Any]) -> Any:
+    """What transformers cannot read, in one sentence; memory errors go on to who can help."""
+    try:
+        return read()
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError) as error:
+        if devices.is_out_of_memory(error):
+            raise
+        forget_frames(error)
+        first = str(error).strip().split("\n")[0]
+        raise UnsupportedModelError(
+            f"transformers cannot load {name}: {first or type(error).__name__}"
+        ) from None
+    except Exception as error:
+        # safetensors and tokenizers have exception classes of their own for broken files
+        if type(error).__module__.split(".")[0] in {
+            "safetensors",
+            "safetensors_rust",
+            "tokenizers",
+            "builtins",
+        }:
+            forget_frames(error)
+            raise UnsupportedModelError(f"A file of {name} is broken ({error}); download it again.") from None
+        raise

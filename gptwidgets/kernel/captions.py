@@ -1,0 +1,212 @@
+"""What to look for: kinds of heads, a sentence for each, and which head to look at first.
+
+The kinds are those of the literature, read off the scores of a head on the text at hand, not claimed
+of the head in general: Clark et al. 2019, "What Does BERT Look At?" (previous token, broad, a token
+that serves as a place to rest), Xiao et al. 2023, "Efficient Streaming Language Models with Attention
+Sinks" (first token), Olsson et al. 2022, "In-context Learning and Induction Heads" (induction).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gptwidgets.kernel.readable import visible
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gptwidgets.kernel.pieces import Tokens
+    from gptwidgets.kernel.record import AttentionRecord
+
+CAPTIONS = {
+    "first token": "Nearly all weight rests on the first token, where a head looks when it finds nothing to do: "
+    "hide it to see what is left.",
+    "previous token": "A stripe just under the diagonal: each token looks at the one before it.",
+    "same token": "A bright diagonal: each token looks mostly at itself.",
+    "induction": "Find a word that comes a second time: it looks at what followed it the first time.",
+    "local": "A band along the diagonal: each token looks back over the last few words only.",
+    "broad": "No single bright cell: each token averages over much of the text before it.",
+    "focused": "Bright cells away from the diagonal: click a token to see which earlier word it picks out.",
+}
+CANDIDATES = 24  # heads whose weights are read before one is called the most telling
+ROWS = 64  # of which at most so many queries each, spread evenly over the text
+
+
+def kind(scores: Any, length: int | None = None) -> str:
+    """Name the kind of a head by its scores.
+
+    Args:
+        scores: one row of `AttentionRecord.scores()`, or a dict with its columns: entropy in bits, distance in tokens, and the masses
+            first, previous, same (0 to 1); induction where it was measured.
+        length: number of tokens; what is local and what is broad depends on it. Guessed where None.
+
+    Returns:
+        A key of `CAPTIONS`. A head with no scores (all NaN) counts as "focused".
+
+    Example:
+        >>> kind({"entropy": 0.4, "distance": 3.2, "first": 0.9, "previous": 0.1, "same": 0.0}, length=9)
+        'first token'
+    """
+    at = {
+        name: _number(scores, name)
+        for name in ("entropy", "distance", "first", "previous", "same", "induction")
+    }
+    sure = (
+        ("induction", "induction"),
+        ("first token", "first"),
+        ("previous token", "previous"),
+        ("same token", "same"),
+    )
+    for name, column in sure:  # the first before the previous: in the second row they are the same token
+        if at[column] > 0.5:
+            return name
+    length = length or max(2, round(2 * at["distance"]) + 1)
+    rest = 1 - at["first"]  # what the head does beside resting on the first token, in which mean distance
+    distance = (at["distance"] - at["first"] * (length - 1) / 2) / rest
+    if at["entropy"] > 0 and distance < min(12.0, length / 10):
+        return "local"
+    if at["entropy"] > 0.65 * _even(length):
+        return "broad"
+    return "focused"
+
+
+def caption(kind: str) -> str:
+    """One sentence: what to look for in a head of this kind.
+
+    Args:
+        kind: what `kind` returned, or "mean" or "max" for an aggregate.
+
+    Raises:
+        KeyError: for a word that names no kind.
+
+    Example:
+        >>> caption("previous token")
+        'A stripe just under the diagonal: each token looks at the one before it.'
+    """
+    aggregates = {
+        "mean": "The mean of several heads: what most of them share, often the first token, stands out.",
+        "max": "The largest weight of several heads in each cell: a bright cell is bright in at least one.",
+    }
+    return (CAPTIONS | aggregates)[kind]
+
+
+def most_telling(scores: pd.DataFrame, record: AttentionRecord | None = None) -> tuple[int, int]:
+    """Choose the head to open with: concentrated, neither a sink nor merely local.
+
+    By the scores alone that is the head with the most mass elsewhere than on the first, the previous and
+    the same token, per token over which the head spreads: (1 - first - previous - same) / 2^entropy.
+    With the record, the best of these are read. Many heads rest on a second token just as they do on the
+    first one ("the", ":"), and look concentrated because of it. So what counts is the peak of a row away
+    from those three places, times how far that peak stands above its own column's mean: a head is telling
+    where different tokens look at different places.
+
+    Args:
+        scores: `AttentionRecord.scores()`, indexed by (layer, head).
+        record: what the scores were made of; read in `CANDIDATES` heads and `ROWS` rows at most.
+
+    Returns:
+        (layer, head); the first of the index where no head tells anything (one token, all NaN).
+
+    Raises:
+        ValueError: if there is no head at all.
+
+    Example:
+        >>> layer, head = most_telling(record.scores(), record)  # doctest: +SKIP
+    """
+    if not len(scores):
+        raise ValueError("there is no head to choose from.")
+    columns = scores[["entropy", "first", "previous", "same"]].to_numpy(dtype=float, na_value=math.nan)
+    entropy, first, previous, same = columns.T  # (heads,) each
+    elsewhere = np.clip(1 - first - previous - same, 0, None) / np.exp2(entropy)
+    elsewhere = np.nan_to_num(elsewhere, nan=-1.0)
+    names = [(int(layer), int(head)) for layer, head in scores.index]
+    if elsewhere.max() <= 0:  # three tokens, say: nowhere else to look; then rather no sink
+        return names[int(np.argmax(np.nan_to_num(1 - first, nan=-1.0)))]
+    order = np.argsort(-elsewhere, kind="stable")
+    if record is None:
+        return names[int(order[0])]
+    best = [(_telling(record, *names[i]), names[i]) for i in order[:CANDIDATES] if elsewhere[i] > 0]
+    top = max(value for value, _ in best)
+    return next(name for value, name in best if value == top)
+
+
+def describe(
+    record: AttentionRecord,
+    layer: int | str,
+    head: int | str,
+    query: int | None = None,
+    *,
+    sink_hidden: bool = False,
+) -> str:
+    """Say in one sentence what a token looks at most; what a screen reader hears.
+
+    Args:
+        record: the recording.
+        layer: layer number, "mean" or "max".
+        head: head number, "mean" or "max".
+        query: index of the token that looks; the last one where None.
+        sink_hidden: leave the first token out and share its weight among the others, as the picture does.
+
+    Raises:
+        IndexError: if the layer, the head or the token does not exist.
+
+    Example:
+        >>> describe(record, 13, 8, query=8)  # doctest: +SKIP
+        "layer 13 head 8: 'it' looks most at 'animal', 0.75"
+    """
+    length = len(record.tokens)
+    place = f"layer {layer} head {head}"
+    if not length:
+        return f"{place}: no tokens"
+    query = length - 1 if query is None else query
+    if not 0 <= query < length:
+        raise IndexError(f"token {query} does not exist; this text has tokens 0 to {length - 1}")
+    row = np.array(record.weights(layer, head, rows=slice(query, query + 1))[0], dtype=float)  # (T,)
+    looks = word(record.tokens, query)
+    if sink_hidden:
+        left = 1 - row[0]
+        row = row / left if left > 0 else row * 0
+        row[0] = 0
+    row = np.nan_to_num(row)
+    key = int(np.argmax(np.abs(row)))
+    if row[key] == 0:
+        return f"{place}: {looks} looks at nothing{' but the first token' if sink_hidden else ''}"
+    without = " (first token hidden)" if sink_hidden else ""
+    return f"{place}: {looks} looks most at {word(record.tokens, key)}, {row[key]:.2f}{without}"
+
+
+def word(tokens: Tokens, index: int) -> str:
+    """A token within a sentence: its text, or the whole character it is a part of, in quotes."""
+    text = tokens.group_text(index)
+    return f"'{visible(text.strip() or text)}'"
+
+
+def _telling(record: AttentionRecord, layer: int, head: int) -> float:
+    """How much of a head's weight goes to places that depend on who looks (0 to 1)."""
+    length = len(record.tokens)
+    rows = np.unique(np.linspace(0, length - 1, min(length, ROWS)).astype(int))
+    weights = np.nan_to_num(
+        np.array(record.weights(layer, head, rows=rows.tolist()), dtype=np.float32)
+    )  # (R, T)
+    seen = (
+        np.arange(length)[None, :] <= rows[:, None] - 2
+    )  # (R, T): keys further back than the previous token
+    seen[:, 0] = False
+    weights = np.where(seen, weights, 0)
+    column = weights.sum(0) / np.maximum(seen.sum(0), 1)  # (T,)
+    peak = weights.max(1).mean()
+    above = np.where(seen, weights - column, 0).max(1).mean()
+    return float(math.sqrt(max(0.0, peak * above)))
+
+
+def _number(scores: Any, name: str) -> float:
+    value = float(scores[name]) if name in scores else 0.0
+    return 0.0 if math.isnan(value) else value
+
+
+def _even(length: int) -> float:
+    """Mean entropy in bits of causal rows that spread their weight evenly: mean of log2(i + 1)."""
+    return math.lgamma(length + 1) / math.log(2) / length

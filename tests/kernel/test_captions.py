@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gptwidgets.kernel.captions import CAPTIONS, caption, describe, kind, most_telling, word
+from gptwidgets.kernel.pieces import Tokens
+
+COLUMNS = ("entropy", "distance", "first", "previous", "same")
+
+
+class Record:
+    """A record that is an array: weights [layer, head, query, key]."""
+
+    def __init__(self, weights, words=None):
+        self.array = np.asarray(weights, dtype=np.float32)
+        length = self.array.shape[-1]
+        self.tokens = Tokens.from_words(words or [f"w{i}" for i in range(length)])
+
+    def weights(self, layer, head, rows=None, cols=None):
+        chosen = self.array[layer, head]
+        return chosen if rows is None else chosen[rows]
+
+
+def normal(weights):
+    weights = np.tril(np.asarray(weights, dtype=float))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def heads(T, seed=0):
+    """One head of each kind on T tokens, by name."""
+    eye, near = np.eye(T), np.eye(T, k=-1)
+    near[0, 0] = 1
+    first = np.zeros((T, T))
+    first[:, 0] = 1
+    second = first.copy()
+    second[3:, 0], second[3:, 3] = 0, 1
+    distance = np.arange(T)[:, None] - np.arange(T)[None, :]
+    focused = np.full((T, T), 0.02 / T)
+    draw = np.random.default_rng(seed)
+    for i in range(3, T):
+        focused[i, draw.integers(1, i - 1)] = 1
+    return {
+        "first token": normal(first + 0.1 / T),
+        "previous token": normal(near + 0.003),
+        "same token": normal(eye + 0.003),
+        "local": normal(np.exp(-np.abs(distance - 2.5) / 2) + 1e-6),
+        "broad": normal(np.ones((T, T))),
+        "focused": normal(focused + 1e-9),
+        "second sink": normal(second + 1e-9),
+    }
+
+
+def scores(*patterns):
+    rows = []
+    for w in patterns:
+        T = len(w)
+        i = np.arange(T)
+        bits = -(w * np.log2(np.maximum(w, 1e-30))).sum(-1).mean()
+        far = (w * (i[:, None] - i[None, :])).sum(-1).mean()
+        rows.append((bits, far, w[1:, 0].mean(), w[i[1:], i[1:] - 1].mean(), w[i[1:], i[1:]].mean()))
+    index = pd.MultiIndex.from_tuples([(0, h) for h in range(len(rows))], names=["layer", "head"])
+    return pd.DataFrame(rows, index=index, columns=list(COLUMNS))
+
+
+@pytest.mark.parametrize("T", [24, 80, 300])
+@pytest.mark.parametrize("name", ["first token", "previous token", "same token", "local", "broad", "focused"])
+def test_each_kind_is_known_by_its_scores(name, T):
+    row = scores(heads(T)[name]).iloc[0]
+    assert kind(row, T) == name
+    assert kind(row.to_dict(), T) == name
+
+
+def test_the_length_is_guessed_where_it_is_not_said():
+    assert kind(scores(heads(80)["previous token"]).iloc[0]) == "previous token"
+    assert kind(scores(heads(80)["first token"]).iloc[0]) == "first token"
+
+
+def test_induction_counts_where_it_was_measured():
+    row = scores(heads(40)["first token"]).iloc[0]
+    assert kind({**row, "induction": 0.8}, 40) == "induction"
+    assert kind({**row, "induction": math.nan}, 40) == "first token"
+
+
+def test_a_head_without_scores_has_a_kind():
+    assert kind(dict.fromkeys(COLUMNS, math.nan), 9) == "focused"
+    assert kind(dict.fromkeys(COLUMNS, 0.0), 1) in CAPTIONS
+
+
+def test_every_kind_has_one_short_sentence():
+    for name in [*CAPTIONS, "mean", "max"]:
+        text = caption(name)
+        assert text.endswith(".")
+        assert text.count(".") == 1
+        assert len(text) < 130
+    with pytest.raises(KeyError):
+        caption("clever")
+
+
+def test_the_focused_head_is_the_most_telling():
+    patterns = list(heads(60).values())
+    table = scores(*patterns)
+    record = Record(np.stack(patterns)[None])
+    best = list(heads(60)).index("focused")
+    assert most_telling(table, record) == (0, best)
+    # without the record a second sink looks just as concentrated; the known kinds still lose
+    assert most_telling(table)[1] in {best, list(heads(60)).index("second sink")}
+
+
+def test_a_second_sink_does_not_win():
+    both = [heads(60)["second sink"], heads(60)["focused"] * 0.6 + heads(60)["broad"] * 0.4]
+    assert most_telling(scores(*both)) == (0, 0)
+    assert most_telling(scores(*both), Record(np.stack(both)[None])) == (0, 1)
+
+
+def test_the_choice_is_the_same_every_time_and_the_first_of_equals():
+    pattern = heads(30)["focused"]
+    table = scores(pattern, pattern, pattern)
+    record = Record(np.stack([pattern] * 3)[None])
+    assert {most_telling(table, record) for _ in range(3)} == {(0, 0)}
+    assert most_telling(table) == (0, 0)
+
+
+@pytest.mark.parametrize("T", [1, 2, 3])
+def test_tiny_texts(T):
+    patterns = [normal(np.ones((T, T))), normal(np.eye(T) + 0.1)]
+    table = pd.DataFrame(0.5, index=pd.MultiIndex.from_tuples([(4, 0), (4, 1)]), columns=list(COLUMNS))
+    assert most_telling(table, Record(np.stack(patterns)[None])) == (4, 0)
+    assert kind(table.iloc[0], T) in CAPTIONS
+
+
+def test_rather_no_sink_where_there_is_nowhere_else_to_look():
+    table = pd.DataFrame(
+        [(0.1, 0.9, 0.9, 0.5, 0.0), (0.5, 0.3, 0.3, 0.5, 0.4)],
+        index=pd.MultiIndex.from_tuples([(0, 0), (0, 1)]),
+        columns=list(COLUMNS),
+    )
+    assert most_telling(table) == (0, 1)
+
+
+def test_missing_scores():
+    table = scores(*heads(30).values())
+    table.iloc[5] = math.nan
+    assert most_telling(table) != (0, 5)
+    table.iloc[:] = math.nan
+    assert most_telling(table) == (0, 0)
+    with pytest.raises(ValueError, match="no head"):
+        most_telling(table.iloc[:0])
+
+
+def test_describe_says_what_a_token_looks_at():
+    words = ["The", " animal", " because", " it"]
+    weights = normal([[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 2, 0], [0.2, 0.6, 0, 0.2]])[None, None]
+    record = Record(weights, words)
+    assert describe(record, 0, 0, query=3) == "layer 0 head 0: 'it' looks most at 'animal', 0.60"
+    assert describe(record, 0, 0) == describe(record, 0, 0, query=3)
+    hidden = describe(record, 0, 0, query=3, sink_hidden=True)
+    assert hidden == "layer 0 head 0: 'it' looks most at 'animal', 0.75 (first token hidden)"
+    assert describe(record, 0, 0, query=0, sink_hidden=True).endswith(
+        "'The' looks at nothing but the first token"
+    )
+    with pytest.raises(IndexError, match="tokens 0 to 3"):
+        describe(record, 0, 0, query=4)
+
+
+def test_describe_survives_what_is_masked_signed_or_empty():
+    nothing = Record(np.zeros((1, 1, 2, 2)), ["a", "b"])
+    assert describe(nothing, 0, 0, 1) == "layer 0 head 0: 'b' looks at nothing"
+    signed = Record([[[[0, 0], [0.25, -0.75]]]], ["a", "b"])
+    assert describe(signed, 0, 0, 1).endswith("looks most at 'b', -0.75")
+    assert describe(Record(np.zeros((1, 1, 0, 0)), []), 0, 0) == "layer 0 head 0: no tokens"
+
+
+def test_a_word_in_a_sentence():
+    euro = "€".encode()
+    tokens = Tokens([1, 2, 3, 4], [b" the", euro[:1], euro[1:], b"\n"])
+    assert [word(tokens, i) for i in range(4)] == ["'the'", "'€'", "'€'", "'⏎'"]

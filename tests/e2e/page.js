@@ -94,7 +94,11 @@ window.gwTest = (() => {
   return {
     idle, theme, prepare, run, append, show, mark, settle, value,
     codeCells: () => book().widgets.flatMap((w, i) => (w.model.type === "code" ? [i] : [])),
-    outputWidth: (index) => cell(index).node.querySelector(".jp-OutputArea-output, .jp-Cell-outputArea").getBoundingClientRect().width,
+    // The output itself where there is one, without the prompt beside it.
+    outputWidth: (index) => {
+      const area = cell(index).node.querySelector(".jp-Cell-outputArea");
+      return (area.querySelector(".jp-OutputArea-output") ?? area).getBoundingClientRect().width;
+    },
     save: () => panel().context.save(),
     restart: () => session().session.kernel.restart(),
     shutdown: () => session().session.kernel.shutdown(),

@@ -2,7 +2,7 @@
 //
 // The names of the traits are those of gptwidgets/widgets/heatmap.py, in camelCase; objects inside them
 // keep the names that they have on the wire. One HeatTraits serves all views of a model.
-import { effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 
 /** What anywidget hands to `initialize` and `render`, as far as it is used here. */
 export interface AnyModel {
@@ -174,8 +174,11 @@ const VIEW_DELAY = 150;
  */
 export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
   const traits: Record<string, Signal<unknown>> = {};
+  const defaults = { ...told(), ...written() };
   let saving = false;
   let viewTimer: ReturnType<typeof setTimeout> | undefined;
+
+  const current = (name: string, otherwise: unknown) => read(model, snake(name)) ?? otherwise;
 
   const save = () => {
     if (saving) return;
@@ -186,34 +189,41 @@ export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
     });
   };
 
-  const bind = (name: string, otherwise: unknown): Signal<unknown> => {
-    const trait = snake(name);
-    const bound = signal(read(model, trait) ?? otherwise);
-    traits[name] = bound;
-    const heard = () => {
-      const value = read(model, trait) ?? otherwise;
-      if (!same(bound.peek(), value)) bound.value = value;
-    };
-    model.on(`change:${trait}`, heard);
-    ends.addEventListener("abort", () => model.off(`change:${trait}`, heard), { once: true });
-    return bound;
+  // Traits that came in one message are all there before the first of their events: taking all of them
+  // at once keeps together what belongs together, as a buffer and its name.
+  const heard = () => {
+    batch(() => {
+      for (const [name, otherwise] of Object.entries(defaults)) {
+        if (name === "view" && viewTimer !== undefined) continue; // the hand is on it
+        const bound = traits[name] as Signal<unknown>;
+        const value = current(name, otherwise);
+        if (!same(bound.peek(), value)) bound.value = value;
+      }
+    });
   };
 
-  for (const [name, otherwise] of Object.entries(told())) bind(name, otherwise);
+  for (const [name, otherwise] of Object.entries(defaults)) {
+    traits[name] = signal(current(name, otherwise));
+    model.on(`change:${snake(name)}`, heard);
+    ends.addEventListener("abort", () => model.off(`change:${snake(name)}`, heard), { once: true });
+  }
+
   for (const [name, otherwise] of Object.entries(written())) {
-    const bound = bind(name, otherwise);
-    const trait = snake(name);
+    const bound = traits[name] as Signal<unknown>;
     const write = () => {
       const value = bound.peek();
-      if (ends.aborted || same(value, read(model, trait) ?? otherwise)) return;
-      model.set(trait, value);
+      if (ends.aborted || same(value, current(name, otherwise))) return;
+      model.set(snake(name), value);
       save();
     };
     const stop = effect(() => {
       void bound.value;
       if (name !== "view") return write();
       clearTimeout(viewTimer);
-      viewTimer = setTimeout(write, VIEW_DELAY);
+      viewTimer = setTimeout(() => {
+        viewTimer = undefined;
+        write();
+      }, VIEW_DELAY);
     });
     ends.addEventListener("abort", stop, { once: true });
   }

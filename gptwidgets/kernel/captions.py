@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.record import AttentionRecord
 
 CAPTIONS = {
-    "first token": "Nearly all weight rests on the first token, where a head looks when it finds nothing to do: "
-    "hide it to see what is left.",
+    "first token": "Most weight rests on the first token, as if there were nothing to do: hide it to see the rest.",
     "previous token": "A stripe just under the diagonal: each token looks at the one before it.",
     "same token": "A bright diagonal: each token looks mostly at itself.",
     "induction": "Find a word that comes a second time: it looks at what followed it the first time.",
@@ -39,8 +38,8 @@ def kind(scores: Any, length: int | None = None) -> str:
     """Name the kind of a head by its scores.
 
     Args:
-        scores: one row of `AttentionRecord.scores()`, or a dict with its columns: entropy in bits, distance in tokens, and the masses
-            first, previous, same (0 to 1); induction where it was measured.
+        scores: one row of `AttentionRecord.scores()`, or a dict with its columns: entropy in bits, distance
+            in tokens, and the masses first, previous, same (0 to 1); induction where it was measured.
         length: number of tokens; what is local and what is broad depends on it. Guessed where None.
 
     Returns:
@@ -54,15 +53,9 @@ def kind(scores: Any, length: int | None = None) -> str:
         name: _number(scores, name)
         for name in ("entropy", "distance", "first", "previous", "same", "induction")
     }
-    sure = (
-        ("induction", "induction"),
-        ("first token", "first"),
-        ("previous token", "previous"),
-        ("same token", "same"),
-    )
-    for name, column in sure:  # the first before the previous: in the second row they are the same token
-        if at[column] > 0.5:
-            return name
+    for name in ("induction", "first", "previous", "same"):  # in the second row the first is the previous
+        if at[name] > 0.5:
+            return name if name == "induction" else f"{name} token"
     length = length or max(2, round(2 * at["distance"]) + 1)
     rest = 1 - at["first"]  # what the head does beside resting on the first token, in which mean distance
     distance = (at["distance"] - at["first"] * (length - 1) / 2) / rest

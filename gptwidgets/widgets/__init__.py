@@ -1,1 +1,1 @@
-"""The bridge between kernel and browser: traits, jobs and messages."""
+"""The bridge between kernel and browser: traits, jobs and messages. No mathematics."""

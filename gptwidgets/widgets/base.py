@@ -1,0 +1,108 @@
+"""What all widgets of this package share: the front end, careful traits, and the wire.
+
+Traits are not thread-safe. Whatever a worker thread has to tell is set in one place, `_publish`, under
+one lock and as one message; everything else is set by the user's thread or the browser.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets as t
+from traitlets import HasTraits
+
+from gptwidgets.errors import NotBuiltError
+from gptwidgets.widgets.wire import Handler, Wire
+
+STATIC = Path(__file__).parent.parent / "static"
+
+
+@cache
+def front_end(name: str) -> tuple[str, str]:
+    """Reads a widget's built front end.
+
+    Args:
+        name: the widget's short name, such as "heatmap".
+
+    Returns:
+        JavaScript (an ES module) and CSS.
+
+    Raises:
+        NotBuiltError: the front end was not built in this clone.
+    """
+    try:
+        return tuple((STATIC / f"{name}.{kind}").read_text("utf-8") for kind in ("js", "css"))  # type: ignore[return-value]
+    except FileNotFoundError:
+        raise NotBuiltError(
+            "The front end of the widgets was not built in this copy of gptwidgets: run `make lab` in its folder "
+            "(or `pip install .`), then restart the kernel."
+        ) from None
+
+
+def told(trait: t.TraitType[Any, Any]) -> Any:
+    """Marks a trait that only this package writes: neither the user nor the browser may."""
+    trait.read_only = True
+    return trait.tag(sync=True, status=True)
+
+
+class BaseWidget(anywidget.AnyWidget):
+    """An anywidget with read-only status traits, unknown keywords refused, and the request layer.
+
+    A subclass names its front end in `_name` and lists its requests in `_requests()`.
+    """
+
+    _name = ""
+    _view_count = t.Int(0, allow_none=True, help="How many views the browser shows.").tag(sync=True)
+
+    def __init__(self, **options: Any) -> None:
+        known = {name for name in self.trait_names(sync=True) if not name.startswith("_")}
+        known -= set(self.trait_names(status=True))
+        for name in options:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                hint = f"; did you mean '{near[0]}'?" if near else "."
+                raise TypeError(f"{type(self).__name__} has no option '{name}'{hint}")
+        self._lock = threading.RLock()
+        self._esm, self._css = front_end(self._name)
+        super().__init__(**options)
+        self._wire = Wire(lambda *message, **buffers: self.send(*message, **buffers), self._requests())
+        self.on_msg(self._wire.hear)
+
+    def _requests(self) -> dict[str, Handler]:
+        return {}
+
+    def _publish(self, **values: Any) -> None:
+        """Sets traits, read-only ones too, from any thread, and sends them as one message."""
+        with self._lock, self.hold_sync():
+            for name, value in values.items():
+                self.set_trait(name, value)
+
+    def notify_change(self, change: Any) -> None:
+        """Sends a changed trait under the lock, then calls the observers outside of it."""
+        name = change["name"]
+        with self._lock:
+            if (
+                self.comm is not None
+                and getattr(self.comm, "kernel", True) is not None
+                and name in self.keys
+                and self._should_send_property(name, getattr(self, name))
+            ):
+                self.send_state(key=name)
+        HasTraits.notify_change(self, change)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Takes what the browser wrote; what it may not write, or writes wrongly, is answered by the truth."""
+        private = set(self.trait_names(status=True))
+        wanted = {name: value for name, value in sync_data.items() if name not in private}
+        try:
+            super().set_state(wanted)
+        except (t.TraitError, LookupError, TypeError, ValueError):
+            self.send_state([name for name in sync_data if name in self.keys])
+        else:
+            if len(wanted) < len(sync_data):
+                self.send_state([name for name in sync_data if name in private])

@@ -1,0 +1,225 @@
+"""How a widget stands in a notebook: live, and as a picture for the day when no kernel answers.
+
+A saved notebook seldom has the state of its widgets, and JupyterLab shows no other part of a widget's
+own output. So a second output stands under the widget's: `image/png`, known by its display id, which
+CSS hides as long as the live widget stands over it. It can be replaced at any time, and the live view,
+its focus and its scroll position never notice.
+
+The same place holds a sentence when no front end answers. Nobody is bothered with it where nobody looks:
+nbclient and nbconvert wait for the picture instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import uuid
+import weakref
+from base64 import b64decode, b64encode
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import traitlets as t
+
+from gptwidgets.errors import GPTWidgetsError
+from gptwidgets.widgets.exports import PICTURE_MOST, Exports
+from gptwidgets.widgets.wire import Reply, log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+ANSWER_WITHIN = 10.0  # seconds after the cell's end, until the browser should have said hello
+PICTURE_WITHIN = 3.0  # seconds, until the browser should have sent its own picture
+WIDTH = 900  # CSS pixels; the style sheet knows the picture by this width
+DISPLAYS = 4  # of one widget, whose pictures are kept fresh
+BLANK = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+_of_cell: dict[str, tuple[str, list[weakref.ref[Displayed]]]] = {}  # cell → (run, what it showed)
+
+
+class Displayed(Exports):
+    """A widget that leaves a picture in the notebook."""
+
+    def __init__(self, **options: Any) -> None:
+        self._stills: list[str] = []  # display ids of the pictures under the views
+        self._png = b""
+        self._answers = False  # whether a page has said hello
+        self._warned = False
+        self._superseded = False  # the same cell has run again since
+        self._asleep = False
+        super().__init__(**options)
+
+    def _ipython_display_(self, **_options: Any) -> None:
+        from IPython.core.getipython import get_ipython
+        from IPython.display import display
+
+        bundle = self._repr_mimebundle_()
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        display({**(data or {}), "text/plain": repr(self)}, metadata=metadata, raw=True)
+        shell = get_ipython()
+        if shell is None or not hasattr(shell, "kernel"):
+            return  # a terminal: the text was all
+        parent = shell.kernel.get_parent() or {}
+        cell = parent.get("metadata", {}).get("cellId", "")
+        self._supersede(cell, parent.get("header", {}).get("msg_id", ""))
+        self._wake()
+        still = uuid.uuid4().hex
+        if (
+            not cell
+        ):  # no page that is known to us; perhaps nbconvert, which takes what is there at the cell's end
+            with contextlib.suppress(GPTWidgetsError):
+                if self.status != "empty":
+                    self._png = self._python_picture(self.record)
+        self._publish_still(still, update=False)
+        self._stills = [*self._stills, still][-DISPLAYS:]
+        if cell:
+            self._expect_answer(shell)
+            if self.status == "ready":
+                self._settled()
+
+    # The picture
+
+    def _settled(self) -> None:
+        """What is seen will stay for a while: time to renew the picture. The browser's own is the best."""
+        if not self._stills:
+            return
+        if self._answers:
+            before = self._png
+            self._wire.tell("picture_please")
+            after(PICTURE_WITHIN, lambda: self._png is before and self._draw())
+        else:
+            self._draw()
+
+    def _draw(self) -> None:
+        """Renders the picture in Python, on the reader's thread."""
+
+        def draw(record: Any) -> None:
+            self._png = self._python_picture(record)
+            self._renew()
+
+        self._later(draw, 0)
+
+    def _on_picture(self, _request: dict[str, Any], buffers: Sequence[memoryview]) -> Reply:
+        """The browser's own picture."""
+        if len(buffers) != 1 or len(buffers[0]) > PICTURE_MOST or bytes(buffers[0][:4]) != b"\x89PNG":
+            raise ValueError(f"A picture is one PNG of at most {PICTURE_MOST:,} bytes.")
+        self._png = bytes(buffers[0])
+        self._renew()
+        return Reply()
+
+    def _renew(self) -> None:
+        for still in self._stills:
+            self._publish_still(still, update=True)
+
+    def _publish_still(self, still: str, *, update: bool) -> None:
+        from IPython.display import publish_display_data
+
+        data: dict[str, Any] = {"image/png": b64encode(self._png or BLANK).decode(), "text/plain": ""}
+        if self._warned:
+            image = (
+                f'<img width="{WIDTH}" src="data:image/png;base64,{data["image/png"]}">' if self._png else ""
+            )
+            data = {"text/html": f"<p>{escape(missing())}</p>{image}", "text/plain": missing()}
+        elif self._png:
+            data["text/plain"] = "A picture of the attention heatmap; run the cell to make it live."
+        publish_display_data(
+            data, {"image/png": {"width": WIDTH}}, transient={"display_id": still}, update=update
+        )
+
+    # Whether anybody answers
+
+    def _expect_answer(self, shell: InteractiveShell) -> None:
+        """Waits for a page's hello; from the cell's end on, since some kernels hear nothing before it."""
+        if self._answers:
+            return
+
+        def cell_ended(*_: Any) -> None:
+            shell.events.unregister("post_run_cell", cell_ended)
+            after(ANSWER_WITHIN, self._nobody_answered)
+
+        shell.events.register("post_run_cell", cell_ended)
+
+    def _nobody_answered(self) -> None:
+        if not self._answers and self.comm is not None:
+            self._warned = True
+            self._renew()
+
+    def _front_end_answers(self) -> None:
+        self._answers = True
+        if self._warned:
+            self._warned = False
+            self._renew()
+
+    # Running a cell again and again
+
+    def _supersede(self, cell: str, run: str) -> None:
+        """Puts to sleep what an earlier run of the same cell showed: nobody sees it any more."""
+        before, widgets = _of_cell.get(cell, ("", []))
+        if before != run:
+            for widget in (ref() for ref in widgets):
+                if widget is not None and widget is not self:
+                    widget._superseded = True
+                    widget._sleep_unseen()
+            widgets = []
+        _of_cell[cell] = (run, [*widgets, weakref.ref(self)])
+        self._superseded = False
+
+    @t.observe("_view_count")
+    def _views_changed(self, change: Any) -> None:
+        if change["new"]:
+            self._wake()
+        else:
+            self._sleep_unseen()
+
+    def _sleep_unseen(self) -> None:
+        """Gives the memory of a picture back that no page shows; whoever asks for it wakes it."""
+        if not self._superseded or self._view_count or self.status != "ready":
+            return
+        self._asleep = True
+        self._stills = []
+        if self._gpt is not None:
+            self._record = None  # can be recorded again
+        self._say(first=b"", first_name="", opening=b"", opening_name="", tokens={}, scores={}, kind_of=[])
+
+    def _wake(self) -> None:
+        if not self._asleep:
+            return
+        self._asleep = False
+        if self._record is not None:
+            self._show(self._record)
+        elif self._gpt is not None and not self._gpt.closed:
+            self._begin(self._read)
+
+    def __repr__(self) -> str:
+        what = self.info.get("name", "") if self.info else ""
+        size = f", {self.info['length']} tokens" if self.info else ""
+        return f"{type(self).__name__}({what}{size}, layer {self.layer} head {self.head}, {self.status})"
+
+
+def after(seconds: float, job: Callable[[], Any]) -> None:
+    """Calls `job()` later, in a thread of its own."""
+
+    def run() -> None:
+        try:
+            job()
+        except Exception:  # nobody waits for the answer
+            log.exception("A widget's delayed job failed")
+
+    timer = threading.Timer(seconds, run)
+    timer.daemon = True
+    timer.start()
+
+
+def missing() -> str:
+    """The sentence when no front end answers."""
+    return (
+        f"The live heatmap did not appear: nothing in the browser has answered within {ANSWER_WITHIN:.0f} seconds "
+        "after the cell. In JupyterLab this mostly means that the package anywidget is missing in the environment "
+        f"that runs JupyterLab itself (this kernel runs in {sys.prefix}): install it there with "
+        "`pip install anywidget`, then restart JupyterLab and reload the page."
+    )

@@ -1,0 +1,117 @@
+"""The picture and its numbers, from Python: PNG, SVG, CSV, Plotly, arrays, DataFrames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gptwidgets.kernel import captions
+from gptwidgets.widgets.recording import Recording
+from gptwidgets.widgets.wire import Reply, Steps, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    from gptwidgets.kernel.record import AttentionRecord
+    from gptwidgets.widgets.picture import View
+
+PICTURE_MOST = 200_000  # bytes of a picture that is saved in the notebook
+MIME = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
+
+
+class Exports(Recording):
+    """What is on the screen as numbers and as files."""
+
+    def weights(self, rows: Any = None, cols: Any = None) -> np.ndarray:
+        """The chosen head's attention weights.
+
+        Args:
+            rows: queries: a slice or a list of positions; None for all.
+            cols: keys, likewise.
+
+        Returns:
+            float32 [rows, cols], exact; the first token's weight included, whatever the picture hides.
+        """
+        return self.record.weights(self.layer, self.head, rows, cols)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The chosen head as a table, one row a query, one column a key."""
+        return self.record.to_pandas(self.layer, self.head)
+
+    def figure(self) -> go.Figure:
+        """The chosen head as a Plotly figure."""
+        return self.record.figure(self.layer, self.head)
+
+    def png(self, *, width: int = 900, dark: bool = False, max_bytes: int | None = None) -> bytes:
+        """The picture as PNG: axes, legend and caption included.
+
+        Args:
+            width: in pixels.
+            dark: on a dark ground.
+            max_bytes: makes it smaller until it fits; None leaves it as it is.
+        """
+        from gptwidgets.widgets import picture
+
+        most = {} if max_bytes is None else {"max_bytes": max_bytes}
+        return picture.png(self._picture(self.record), width=width, dark=dark, **most)
+
+    def svg(self) -> str:
+        """The picture as SVG: axes, legend and caption included, fit for a paper."""
+        from gptwidgets.widgets import picture
+
+        return picture.svg(self._picture(self.record))
+
+    def csv(self) -> str:
+        """The weights in view as CSV text, tokens along both sides."""
+        from gptwidgets.widgets import picture
+
+        return picture.csv(self._picture(self.record))
+
+    def _python_picture(self, record: AttentionRecord) -> bytes:
+        from gptwidgets.widgets import picture
+
+        return picture.png(self._picture(record, note=True), max_bytes=PICTURE_MOST)
+
+    def _picture(self, record: AttentionRecord, *, note: bool = False) -> View:
+        """What is on the screen, as the renderer understands it."""
+        from gptwidgets.widgets.picture import View
+
+        row, col, rows, cols = self.view or (0, 0, record.length, record.length)
+        ends = [
+            (max(0, int(at)), min(record.length, round(at + size))) for at, size in ((row, rows), (col, cols))
+        ]
+        kind = {(layer, head): kind for layer, head, kind in self.kind_of}.get(
+            (self.layer, self.head), self.head
+        )
+        return View(
+            record=record,
+            layer=self.layer,
+            head=self.head,
+            rows=range(*ends[0]),
+            cols=range(*ends[1]),
+            scale=self.scale,
+            sink_hidden=self.hide_sink,
+            title=self.title,
+            caption=captions.caption(str(kind)) if isinstance(kind, str) else "",
+            picture_note=note,
+        )
+
+    def _on_export(self, request: dict[str, Any], _buffers: Sequence[memoryview]) -> Task:
+        """The browser asks for a file."""
+        kind = request["format"]
+        if kind not in MIME:
+            raise ValueError(f"A picture is exported as png, svg or csv, not as {kind}.")
+        after = None if self._used() else self._record_again()
+
+        def steps() -> Steps:
+            from gptwidgets.widgets import picture
+
+            yield None
+            made = getattr(picture, kind)(self._picture(self._used() or after.result()))
+            data = made if isinstance(made, bytes) else made.encode("utf-8", "replace")
+            return Reply({"name": f"attention-L{self.layer}H{self.head}.{kind}", "mime": MIME[kind]}, [data])
+
+        return Task(steps, self._reader, 5, after)

@@ -1,0 +1,266 @@
+"""`AttentionHeatmap`: any head of a GPT over a text of one's own, exact, at any length."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import traitlets as t
+
+from gptwidgets.errors import ClosedError
+from gptwidgets.kernel import captions, scores
+from gptwidgets.kernel.gpt import GPT
+from gptwidgets.kernel.record import AttentionRecord
+from gptwidgets.kernel.worker import Report
+from gptwidgets.widgets import opening, service
+from gptwidgets.widgets.display import Displayed
+from gptwidgets.widgets.recording import throttled
+from gptwidgets.widgets.state import Shared
+from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task, in_words
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    import pandas as pd
+
+SETTLED = 0.8  # seconds without a change, after which the chosen head becomes the picture that stays
+
+
+class AttentionHeatmap(Displayed, Shared):
+    """Every layer and head of a GPT over a text: the grid of all heads, one head large, and the text.
+
+    Args:
+        source: a GPT (`gw.load()`), an `AttentionRecord`, or an array of attention weights
+            [layers, heads, queries, keys] (fewer axes are understood; signed values, too).
+        text: what the GPT shall read: a string, chat messages or token ids. Without one the widget
+            invites to type.
+        tokens: for an array: the words that its axes stand for.
+        layer: the layer to begin with; by default the most telling head is chosen.
+        head: the head to begin with; also as "L18H6".
+        **options: any trait below, such as `scale="log"` or `height=700`.
+
+    The constructor returns at once; the model works in a thread of its own. `wait()` waits for it.
+    Everything can be read and set from Python, and follows what is done in the browser.
+
+    Raises:
+        TypeError: something that has no attention, or a keyword that does not exist.
+        IndexError: a layer or head that does not exist.
+
+    Example:
+        >>> import gptwidgets as gw
+        >>> gpt = gw.load()                                               # doctest: +SKIP
+        >>> heat = gw.AttentionHeatmap(gpt, "The animal didn't cross the street because it was tired")
+        >>> heat.head = "L18H6"                                           # doctest: +SKIP
+        >>> heat.wait().weights()[-1]                                     # doctest: +SKIP
+    """
+
+    _name = "heatmap"
+
+    def __init__(
+        self,
+        source: GPT | AttentionRecord | Any = None,
+        text: str | Sequence[Any] | None = None,
+        *,
+        tokens: Sequence[str] | None = None,
+        layer: int | str | None = None,
+        head: int | str | None = None,
+        **options: Any,
+    ) -> None:
+        self._gpt = self._record = None
+        record = self._take(source, text, tokens)
+        self._head_chosen = layer is not None or head is not None
+        self._sink_chosen = "hide_sink" in options
+        self._late: threading.Timer | None = None
+        given = {name: place for name, place in (("layer", layer), ("head", head)) if place is not None}
+        super().__init__(**{"editable": self._gpt is not None, **given, **options})
+        if self._gpt is not None:
+            self._gpt.on_close(self._gpt_closed)
+            self._say(notes=list(self._gpt.notes))
+        if record is not None:
+            self._show(record)
+        elif text is not None:
+            self._begin(text)
+        elif self.text:
+            self._begin(self.text)
+
+    def _take(self, source: Any, text: Any, tokens: Any) -> AttentionRecord | None:
+        """Understands the constructor's first arguments; a record where one was given."""
+        if source is None:
+            raise TypeError(
+                "AttentionHeatmap needs a GPT (gw.load()), an AttentionRecord or an array of attention weights first."
+            )
+        if isinstance(source, str):
+            raise TypeError(
+                "AttentionHeatmap takes a GPT first and the text second: AttentionHeatmap(gw.load(), text)."
+            )
+        if isinstance(source, GPT):
+            if tokens is not None:
+                raise TypeError("A GPT makes its own tokens; tokens=… belongs to an array.")
+            if source.closed:
+                raise ClosedError(f"{source.name} is closed; load it again with gw.load().")
+            self._gpt = source
+            return None
+        if text is not None:
+            raise TypeError(
+                "Only a GPT can read a text; a record or an array has its own (pass tokens=… for an array)."
+            )
+        if isinstance(source, AttentionRecord):
+            if tokens is not None:
+                raise TypeError("A record has its own tokens; tokens=… belongs to an array.")
+            return source
+        return AttentionRecord.from_arrays(source, tokens)
+
+    # What follows from a change
+
+    @t.validate("text")
+    def _only_a_gpt_reads(self, proposal: Any) -> str:
+        if self._gpt is None and not self._speaking and proposal["value"] != self.text:
+            raise TypeError("This heatmap shows a record or an array; only a GPT can read another text.")
+        return proposal["value"]
+
+    @t.observe("text")
+    def _text_changed(self, change: Any) -> None:
+        if not self._speaking and self.comm is not None:
+            self._begin(change["new"])
+
+    @t.observe("layer", "head", "query", "hide_sink")
+    def _changed(self, change: Any) -> None:
+        if self._speaking or self.comm is None:
+            return
+        if change["name"] in {"layer", "head"}:
+            self._head_chosen = True
+        if change["name"] == "hide_sink":
+            self._sink_chosen = True
+        if self._record is None:
+            return
+        self._later(self._speak, service.CHOSEN)
+        if self._late is not None:
+            self._late.cancel()
+        self._late = threading.Timer(SETTLED, self._later, (self._settle, service.EXACT))
+        self._late.daemon = True
+        self._late.start()
+
+    @t.observe("sort", "filter")
+    def _sorted(self, _change: Any) -> None:
+        if "induction" in {self.sort, *self.filter[:1]}:
+            self._measure_induction()
+
+    def _later(self, job: Callable[[AttentionRecord], Any], priority: int) -> None:
+        """Runs a job on the reader's thread that is of no use once the record or the model is gone."""
+        record = self._used()
+        if record is not None and not self._reader.closed:
+            self._reader.submit(lambda: job(record), priority=priority)
+
+    def _speak(self, record: AttentionRecord) -> None:
+        query = self.query if self.query is None or self.query < record.length else None
+        sentence = captions.describe(record, self.layer, self.head, query, sink_hidden=self.hide_sink)
+        self._say(sentence=sentence)
+
+    def _settle(self, record: AttentionRecord) -> Any:
+        """Brings `opening` and `first` up to date, so that a page that comes later shows the same."""
+        name, layer, head, hide = self._record_name, self.layer, self.head, self.hide_sink
+        traits = yield from opening.large(record, name, layer, head, sink_hidden=hide)
+        if not self.first_name.endswith("|" + opening.variant(sink_hidden=hide)):
+            traits |= yield from opening.grid(record, name, sink_hidden=hide)
+        if (name, layer, head, hide) == (self._record_name, self.layer, self.head, self.hide_sink):
+            self._say(**traits)
+            self._settled()
+
+    # Requests
+
+    def _requests(self) -> dict[str, Handler]:
+        return {
+            "hello": self._on_hello,
+            "tiles": lambda request, _: self._on_reading(request, service.send_tiles, request["tiles"]),
+            "thumbs": lambda request, _: self._on_reading(request, service.send_thumbnails, request["heads"]),
+            "patch": lambda request, _: self._on_reading(request, service.send_patch, request),
+            "line": lambda request, _: self._on_reading(request, service.send_line, request),
+            "export": self._on_export,
+            "picture": self._on_picture,
+            "stop": self._on_stop,
+            "again": self._on_again,
+            "scores": self._on_scores,
+            "induction": self._on_induction,
+        }
+
+    def _on_hello(self, _request: dict[str, Any], _buffers: Any) -> Reply:
+        self._front_end_answers()
+        return Reply({"version": VERSION, "seq": self._wire.seq})
+
+    def _on_reading(self, request: dict[str, Any], send: Callable[..., Steps], what: Any) -> Task:
+        """Anything that reads the record: from the thread of the reader, after recording again where needed."""
+        if request["record"] != self._record_name:
+            raise service.StaleRecord("The picture is of an earlier text.")
+        hide = request["variant"] == "no_sink"
+        after = None if self._used() else self._record_again()
+
+        def steps() -> Steps:
+            record = self._used() or after.result()
+            return send(record, what, sink_hidden=hide)
+
+        return Task(steps, self._reader, service.urgency(request, self.layer, self.head), after)
+
+    def _on_stop(self, _request: dict[str, Any], _buffers: Any) -> Reply:
+        self.stop()
+        return Reply()
+
+    def _on_again(self, _request: dict[str, Any], _buffers: Any) -> Reply:
+        if self._gpt is not None and self._read is not None:
+            self._begin(self._read)
+        return Reply()
+
+    def _on_scores(self, request: dict[str, Any], _buffers: Any) -> Task | Reply:
+        """Exact scores of a long text: a job with progress."""
+        if not self.scores.get("sampled") or not request.get("exact", True):
+            return Reply()
+        name = self._record_name
+        after = None if self._used() else self._record_again()
+
+        def steps() -> Steps:
+            record = self._used() or after.result()
+            tell = throttled(lambda progress: self._say(progress=progress))
+            exact = scores.table_steps(record, sampled=False)
+            try:
+                while True:
+                    tell(Report("exact scores", next(exact), 1.0))
+                    yield None
+            except StopIteration as stop:
+                self._take_scores(name, stop.value, sampled=False)
+            finally:
+                self._say(progress={})
+            return Reply()
+
+        return Task(steps, self._reader, service.EXACT, after)
+
+    def _on_induction(self, _request: dict[str, Any], _buffers: Any) -> Reply:
+        self._measure_induction()
+        return Reply()
+
+    def _measure_induction(self) -> None:
+        """Measures on the model's thread how much each head is an induction head; once a model."""
+        gpt = self._gpt
+        if gpt is None or gpt.closed or self._table is None or "induction" in self._table or self._measuring:
+            return
+        self._measuring = True
+        measured = gpt._model_worker.submit(lambda: gpt.induction_scores()["induction"])
+        measured.add_done_callback(self._take_induction)
+
+    def _take_induction(self, measured: Future[pd.Series]) -> None:
+        self._measuring = False
+        error = measured.exception()
+        if error is not None:
+            self._say(notes=[*self.notes, f"Induction was not measured: {in_words(error)['message']}"])
+        else:
+            self._induction = measured.result()
+            self._take_scores(self._record_name, self._table, sampled=bool(self.scores.get("sampled")))
+
+    def _take_scores(self, name: str, table: pd.DataFrame, *, sampled: bool) -> None:
+        """Publishes new scores, unless they are of an earlier text."""
+        with self._lock:
+            if name != self._record_name:
+                return
+            self._table = table = self._with_induction(table)
+            self._say(
+                scores=opening.table(table, sampled=sampled), **opening.kinds(table, self.info["length"])
+            )

@@ -1,0 +1,126 @@
+"""The first picture of a record, as trait values: it needs no request, and is there when a page comes later."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gptwidgets.kernel import captions, tiles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gptwidgets.kernel.record import AttentionRecord
+
+OPENING = 512  # cells a side, at most, of the chosen head's first picture
+EXACT_ABOVE = 4096  # tokens; longer ones begin with a sampled picture of the chosen head, too
+
+Steps = Generator[None, None, Any]
+
+
+def variant(*, sink_hidden: bool) -> str:
+    """The wire's name for what is computed: "no_sink" or "plain"."""
+    return "no_sink" if sink_hidden else "plain"
+
+
+def heads_of(record: AttentionRecord) -> list[tuple[int, int]]:
+    """All heads of a record as (layer, head), in the order of the grid: layer by layer."""
+    return [(layer, head) for layer in record.layers for head in range(record.n_heads)]
+
+
+def grid(record: AttentionRecord, name: str, *, sink_hidden: bool) -> Generator[None, None, dict[str, Any]]:
+    """The thumbnails of all heads.
+
+    Args:
+        record: the record.
+        name: its id on the wire.
+        sink_hidden: leave the first token out and renormalise.
+
+    Returns:
+        The traits `first` (uint8 [layers · heads, s, s] as bytes) and `first_name`.
+    """
+    heads = heads_of(record)
+    place = {head: i for i, head in enumerate(heads)}
+    side = tiles.side(record.length, tiles.levels(record.length))
+    pictures = np.zeros((len(heads), side, side), np.uint8)  # (L·H, s, s)
+    for found in tiles.thumbnails(record, heads, sink_hidden=sink_hidden):
+        if found:
+            layer, head, picture = found
+            pictures[place[layer, head]] = picture
+        yield
+    return {"first": pictures.tobytes(), "first_name": f"{name}|{variant(sink_hidden=sink_hidden)}"}
+
+
+def large(
+    record: AttentionRecord,
+    name: str,
+    layer: int | str,
+    head: int | str,
+    *,
+    sink_hidden: bool,
+    sampled: bool = False,
+) -> Generator[None, None, dict[str, Any]]:
+    """One head whole, at the finest level of at most 512 cells a side.
+
+    Args:
+        record: the record.
+        name: its id on the wire.
+        layer: layer number, "mean" or "max".
+        head: head number, "mean" or "max".
+        sink_hidden: leave the first token out and renormalise.
+        sampled: from some rows only, which is quick for long texts.
+
+    Returns:
+        The traits `opening` (uint8 [s, s] as bytes) and `opening_name`.
+    """
+    level = 0
+    while tiles.side(record.length, level) > OPENING:
+        level += 1
+    side = tiles.side(record.length, level)
+    picture = np.zeros((side, side), np.uint8)  # (s, s)
+    exact = True
+    for row in range(-(-side // tiles.TILE)):
+        for col in range(-(-side // tiles.TILE)):
+            part, is_exact = yield from tiles.tile(
+                record, layer, head, level, row, col, sink_hidden=sink_hidden, sampled=sampled
+            )
+            r, c = row * tiles.TILE, col * tiles.TILE
+            picture[r : r + part.shape[0], c : c + part.shape[1]] = part
+            exact = exact and is_exact
+            yield
+    label = f"{name}|{variant(sink_hidden=sink_hidden)}|{layer}|{head}|{level}|{int(exact)}"
+    return {"opening": picture.tobytes(), "opening_name": label}
+
+
+def table(scores: pd.DataFrame, *, sampled: bool) -> dict[str, Any]:
+    """Scores as the browser reads them.
+
+    Args:
+        scores: index (layer, head), one column a score.
+        sampled: whether they come from some rows only.
+
+    Returns:
+        {"columns": […], "rows": [[layer, head, value…]…], "sampled": bool, "induction": bool}; absent values are None.
+    """
+    numbers = scores.to_numpy(np.float64)
+    rows = [
+        [int(layer), int(head), *(round(float(x), 5) if np.isfinite(x) else None for x in values)]
+        for (layer, head), values in zip(scores.index, numbers, strict=True)
+    ]
+    columns = [str(column) for column in scores.columns]
+    return {"columns": columns, "rows": rows, "sampled": sampled, "induction": "induction" in columns}
+
+
+def kinds(scores: pd.DataFrame, length: int) -> dict[str, Any]:
+    """The traits `kind_of` (which kind each head is) and `kinds` (what to look for in each kind)."""
+    rows = scores.to_dict("records")
+    of = [
+        [int(place[0]), int(place[1]), captions.kind(row, length)]
+        for place, row in zip(scores.index, rows, strict=True)
+    ]
+    return {
+        "kind_of": of,
+        "kinds": {kind: captions.caption(kind) for kind in sorted({kind for _, _, kind in of})},
+    }

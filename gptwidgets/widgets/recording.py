@@ -1,0 +1,383 @@
+"""From a text to the first picture: jobs on the model's thread, then on the reader's; progress, stop, errors.
+
+The latest text wins: a new one stops the recording that runs, and what a stopped one still brings is
+dropped. A record that the memory budget took back is recorded again when somebody asks for its parts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Self
+
+import traitlets as t
+
+from gptwidgets.errors import ClosedError, TextError
+from gptwidgets.kernel import budget, captions, scores, tiles
+from gptwidgets.kernel.worker import CancelToken, Worker
+from gptwidgets.widgets import opening
+from gptwidgets.widgets.base import told
+from gptwidgets.widgets.looks import Looks
+from gptwidgets.widgets.wire import in_words, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+    from concurrent.futures import Future
+
+    import pandas as pd
+
+    from gptwidgets.kernel.gpt import GPT
+    from gptwidgets.kernel.progress import Report
+    from gptwidgets.kernel.record import AttentionRecord
+
+OPEN = 40  # the first picture goes before everything else on the reader
+PROGRESS_EVERY = 0.04  # seconds: at most 25 messages a second
+
+ACTIONS = {
+    "OutOfMemory": "Take a shorter text, or close other models and records.",
+    "Cancelled": "Record it again, or change the text.",
+    "TextError": "Change the text.",
+    "ClosedError": "Load the model again with gw.load() and make a new widget.",
+}
+
+arrays = Worker("gptwidgets arrays")  # reads the records that belong to no GPT
+
+
+class Run:
+    """One recording: a flag to stop it, whether it is over, and what went wrong."""
+
+    def __init__(self) -> None:
+        self.token = CancelToken()
+        self.done = threading.Event()
+        self.error: BaseException | None = None
+
+
+class Recording(Looks):
+    """The part of a widget that records a text and tells how it goes."""
+
+    status = told(
+        t.Enum(
+            ["empty", "loading", "recording", "ready", "error", "closed"],
+            "empty",
+            help="What is going on now.",
+        )
+    )
+    progress = told(t.Dict(help="stage, done, total, unit, seconds_left of the running job; {} without one."))
+    error = told(t.Dict(help="type, message and action of what went wrong; {} when nothing did."))
+    notes = told(t.List(help="Sentences to know: approximations, where the weights come from."))
+    info = told(t.Dict(help="Shape and origin of the record: length, layers, heads, windows, name, device."))
+    tokens = told(t.Dict(help="Columns of the tokens: pieces, ids, groups, special."))
+    scores = told(
+        t.Dict(help="Scores of the heads: columns, rows [layer, head, value…], sampled, induction.")
+    )
+    kinds = told(t.Dict(help="For each kind of head, what to look for."))
+    kind_of = told(t.List(help="[layer, head, kind] of each head."))
+    sentence = told(t.Unicode(help="What a screen reader hears of the chosen head and token."))
+    first = told(t.Bytes(b"", help="Thumbnails of all heads, uint8 [layers · heads, s, s]."))
+    first_name = told(t.Unicode(help='What `first` shows: "record|variant".'))
+    opening = told(t.Bytes(b"", help="The chosen head whole, uint8 [s, s] with s at most 512."))
+    opening_name = told(t.Unicode(help='What `opening` shows: "record|variant|layer|head|level|exact".'))
+
+    def __init__(self, **options: Any) -> None:
+        self._speaker: int | None = None  # the thread in which this class itself sets traits
+        self._run: Run | None = None
+        self._read: Any = None  # what is recorded: text, messages or ids
+        self._record_name = ""
+        self._table: Any = None  # the scores as a DataFrame
+        self._induction: pd.Series | None = None  # of the model, not of the text: measured once, on request
+        self._measuring = False
+        self._again: Future[AttentionRecord] | None = None
+        self._pending: dict[str, Any] = {}  # to be set once the next record is there
+        super().__init__(**options)
+
+    # What a user asks
+
+    @property
+    def record(self) -> AttentionRecord:
+        """The record that is shown. Waits for it; records again where the budget took it back.
+
+        Raises:
+            GPTWidgetsError: what went wrong with the recording.
+        """
+        self.wait()
+        record = self._record
+        return record if record is not None and not record.closed else self._record_again().result()
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Waits until the picture is ready.
+
+        Args:
+            timeout: seconds; None waits as long as it takes. Interrupting the cell stops the job.
+
+        Returns:
+            The widget itself.
+
+        Raises:
+            TimeoutError: it takes longer.
+            GPTWidgetsError: what went wrong with the recording.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        if self._run is None:
+            raise TextError("There is nothing to wait for: set heat.text first.")
+        try:
+            while not (run := self._run).done.wait(0.05):
+                if until is not None and time.monotonic() > until:
+                    raise TimeoutError(f"Not ready after {timeout:g} s; heat.wait() waits on.")
+        except KeyboardInterrupt:
+            self.stop()
+            raise
+        if run.error is not None:
+            raise run.error.with_traceback(None)
+        return self
+
+    def stop(self) -> None:
+        """Stops what is running: a recording, exact scores. What was there before stays."""
+        self._cancel_run()
+        self._wire.cancel_all()
+
+    # The flow
+
+    def _cancel_run(self) -> None:
+        if self._run is not None:
+            self._run.token.cancel()
+
+    @property
+    def _reader(self) -> Worker:
+        return self._gpt.reader if self._gpt is not None else arrays
+
+    @property
+    def _speaking(self) -> bool:
+        """Whether it is we ourselves, in this thread, who set traits just now."""
+        return self._speaker == threading.get_ident()
+
+    def _say(self, **values: Any) -> None:
+        """Publishes, and does not take it for somebody's wish."""
+        with self._lock:
+            before, self._speaker = self._speaker, threading.get_ident()
+            try:
+                self._publish(**values)
+            finally:
+                self._speaker = before
+
+    def _begin(self, text: Any) -> None:
+        """Starts a recording, and stops the one that runs."""
+        run = Run()
+        with self._lock:
+            self._cancel_run()
+            self._run, self._read = run, text
+            named = {"text": text} if isinstance(text, str) else {}
+            self._say(status="recording", progress={"stage": "recording", "done": 0.0}, error={}, **named)
+        gpt = self._gpt
+        assert gpt is not None  # noqa: S101 - the text of a record or an array cannot be set
+        tell = throttled(lambda progress: self._progress(run, progress))
+        try:
+            made = gpt._model_worker.submit(
+                lambda: gpt.record(text, progress=tell, cancel=run.token), token=run.token
+            )
+            made.add_done_callback(lambda made: self._made(run, made))
+        except ClosedError as error:
+            self._over(run, error)
+
+    def _made(self, run: Run, made: Future[AttentionRecord]) -> None:
+        error = made.exception()
+        if error is None:
+            self._show(made.result(), run)
+        else:
+            self._over(run, error)
+
+    def _show(self, record: AttentionRecord, run: Run | None = None) -> None:
+        """Prepares the first picture, on the reader's thread."""
+        if run is None:
+            run = self._run = Run()
+            self._say(status="loading")
+        try:
+            shown = self._reader.submit(lambda: self._open(run, record), priority=OPEN, token=run.token)
+            shown.add_done_callback(lambda ended: self._over(run, ended.exception()))
+        except ClosedError as error:
+            self._over(run, error)
+
+    def _open(self, run: Run, record: AttentionRecord) -> Generator[None, None, None]:
+        """Everything that the first picture needs, then one message."""
+        name = uuid.uuid4().hex[:12]
+        sampled = record.length > tiles.SAMPLE_ABOVE
+        hide = self._pending.get(
+            "hide_sink", self.hide_sink if self._sink_chosen else record.causal and not record.signed
+        )
+        table = yield from quietly(scores.table_steps(record, sampled=sampled))
+        table = self._with_induction(table)
+        layer, head = self._which(record, table)
+        traits = yield from opening.grid(record, name, sink_hidden=hide)
+        traits |= yield from opening.large(
+            record, name, layer, head, sink_hidden=hide, sampled=record.length > opening.EXACT_ABOVE
+        )
+        with self._lock:
+            run.token.check()
+            if run is not self._run:
+                return
+            self._record, self._record_name, self._table = record, name, table
+            pending, self._pending = self._pending, {}
+            fresh = {"query": None, "key": None, "view": [], "layer": layer, "head": head, "hide_sink": hide}
+            self._say(
+                info=describe(record, name, self._gpt, sampled=sampled),
+                tokens=record.tokens.wire(),
+                scores=opening.table(table, sampled=sampled),
+                **opening.kinds(table, record.length),
+                **({} if self._read is None or isinstance(self._read, str) else {"text": record.tokens.text}),
+                **fresh,
+                **traits,
+                sentence=captions.describe(record, layer, head, sink_hidden=hide),
+                notes=list(record.notes),
+                progress={},
+                error={},
+                status="ready",
+            )
+            self._set_places(pending)
+        self._wire.tell("record", {"record": name})
+
+    def _with_induction(self, table: pd.DataFrame) -> pd.DataFrame:
+        return (
+            table if self._induction is None else table.assign(induction=self._induction.reindex(table.index))
+        )
+
+    def _which(self, record: AttentionRecord, table: Any) -> tuple[Any, Any]:
+        """The head to begin with: the one that somebody chose, where there is such a one."""
+        chosen = self._head_chosen or "layer" in self._pending
+        layer, head = self._pending.get("layer", self.layer), self._pending.get("head", self.head)
+        try:
+            return record.find(layer, head) if chosen else captions.most_telling(table, record)
+        except (IndexError, TypeError):
+            return captions.most_telling(table, record)
+
+    def _set_places(self, places: Mapping[str, Any]) -> None:
+        """Sets layer and head together, then what lies within."""
+        rest = dict(places)
+        if rest.keys() & {"layer", "head"}:
+            self.choose(rest.pop("layer", None), rest.pop("head", None))
+        for name, value in rest.items():
+            setattr(self, name, value)
+
+    def _progress(self, run: Run, progress: dict[str, Any]) -> None:
+        if run is self._run and not run.token.cancelled:
+            self._say(progress=progress)
+
+    def _over(self, run: Run, error: BaseException | None) -> None:
+        """A recording has ended, well or not."""
+        if error is not None:
+            run.error = plain(error)
+            with self._lock:
+                if run is self._run:
+                    words = in_words(run.error)
+                    closed = self._gpt is not None and self._gpt.closed
+                    told = {**words, "action": ACTIONS.get(words["type"], "")}
+                    self._say(status="closed" if closed else "error", progress={}, error=told)
+        run.done.set()
+
+    def _record_again(self) -> Future[AttentionRecord]:
+        """Records the same text once more, behind the scenes, after the budget took the record back."""
+        with self._lock:
+            if self._again is not None:
+                return self._again
+            gpt, text, name = self._gpt, self._read, self._record_name
+            if gpt is None or text is None:
+                raise ClosedError(
+                    "This record was closed, so its parts can no longer be read; record the text again."
+                )
+            again = gpt._model_worker.submit(lambda: gpt.record(text, progress=False))
+            self._again = again
+
+        def take(made: Future[AttentionRecord]) -> None:
+            with self._lock:
+                self._again = None
+                if made.exception() is None and name == self._record_name:
+                    self._record = made.result()
+
+        again.add_done_callback(take)
+        return again
+
+    def _used(self) -> AttentionRecord | None:
+        """The record if it is there, noted as used."""
+        record = self._record
+        if record is None or record.closed:
+            return None
+        budget.records.touch(record)
+        return record
+
+    def _gpt_closed(self) -> None:
+        """The model was closed under the widget: the last picture stays, and says so."""
+        self._cancel_run()
+        error = {"type": "ClosedError", "message": "The model was closed.", "action": ACTIONS["ClosedError"]}
+        self._say(status="closed", progress={}, error=error)
+
+
+def quietly(steps: Generator[float, None, Any]) -> Generator[None, None, Any]:
+    """Runs a job that tells how far it is, and tells nobody."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+        yield
+
+
+def throttled(tell: Callable[[dict[str, Any]], None]) -> Callable[[Report], None]:
+    """Makes a job's progress calls rare enough to be sent, and adds how many seconds are left.
+
+    Args:
+        tell: called with {stage, done, total, unit, seconds_left}, at most 25 times a second.
+
+    Returns:
+        What the job calls with each Report.
+    """
+    began = last = time.monotonic()
+    stage = ""
+
+    def report(report: Report) -> None:
+        nonlocal began, last, stage
+        now = time.monotonic()
+        if report.stage != stage:
+            stage, began = report.stage, now
+        elif now - last < PROGRESS_EVERY:
+            return
+        last = now
+        left = None
+        if report.total and report.done and now - began > 0.2:
+            left = round((now - began) * (report.total - report.done) / report.done, 1)
+        tell(
+            {
+                "stage": report.stage,
+                "done": report.done,
+                "total": report.total,
+                "unit": report.unit,
+                "seconds_left": left,
+            }
+        )
+
+    return report
+
+
+def describe(record: AttentionRecord, name: str, gpt: GPT | None, *, sampled: bool) -> dict[str, Any]:
+    """The trait `info`: what the browser must know of a record.
+
+    Args:
+        record: the record.
+        name: its id on the wire.
+        gpt: the model that made it, or None.
+        sampled: whether the first scores and thumbnails come from some rows only.
+    """
+    return {
+        "record": name,
+        "length": record.length,
+        "layers": list(record.layers),
+        "n_heads": record.n_heads,
+        "n_kv_heads": record.n_kv_heads,
+        "windows": [record.windows.get(layer) for layer in record.layers],
+        "name": record.name,
+        "causal": record.causal,
+        "signed": record.signed,
+        "vmax": float(record.vmax),
+        "thumb_level": tiles.levels(record.length),
+        "device": str(gpt.device) if gpt else "",
+        "dtype": str(gpt.dtype).removeprefix("torch.") if gpt else "",
+        "sampled": sampled,
+    }

@@ -1,0 +1,66 @@
+"""What one looks at, as JSON: to share a view, or to find it again tomorrow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+from gptwidgets.widgets.recording import Recording
+
+VERSION = 1
+LOOKS = ("title", "height", "presentation", "scale", "colormap", "sort", "descending", "filter", "aggregates")
+PLACES = ("hide_sink", "layer", "head", "query", "key", "direction", "view")  # these depend on the record
+
+
+class Shared(Recording):
+    """`state()` and `restore()`."""
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a person has chosen, as plain JSON values.
+
+        Returns:
+            A dict for `restore()`, here or in another notebook; `json.dumps` takes it as it is.
+
+        Example:
+            >>> other.restore(heat.state())  # doctest: +SKIP
+        """
+        named = {name: getattr(self, name) for name in LOOKS + PLACES}
+        named["view"], named["filter"] = list(named["view"]), list(named["filter"])
+        return {"gptwidgets": VERSION, "text": self.text, **named}
+
+    def restore(self, state: Mapping[str, Any] | str) -> Self:
+        """Shows what `state()` described. Where the text is another one, it is recorded first.
+
+        Args:
+            state: what `state()` returned, or its JSON text. Parts may be missing.
+
+        Returns:
+            The widget itself.
+
+        Raises:
+            TypeError: it is no such state, or has a part that does not exist.
+            ValueError: a value that cannot be, or JSON that cannot be read.
+            IndexError: a layer, head or token that this record does not have.
+        """
+        if isinstance(state, str):
+            state = json.loads(state)
+        if not isinstance(state, Mapping) or state.get("gptwidgets", VERSION) != VERSION:
+            raise TypeError("restore() takes what state() returned.")
+        unknown = set(state) - {"gptwidgets", "text", *LOOKS, *PLACES}
+        if unknown:
+            raise TypeError(f"A heatmap's state has no '{min(unknown)}'.")
+        places = {name: state[name] for name in PLACES if name in state}
+        for name in LOOKS:
+            if name in state:
+                setattr(self, name, state[name])
+        text = state.get("text", self.text)
+        with self._lock:
+            if self._gpt is not None and text and text != self.text:
+                self._pending = places
+                self.text = text
+            elif self.status == "recording":
+                self._pending = places
+            else:
+                self._set_places(places)
+        return self

@@ -1,0 +1,376 @@
+"""The attention record: what a text's tokens looked at, in every layer and head.
+
+A record holds queries and keys, O(layers · heads · T · d), and computes weights when somebody looks. It never
+changes; several threads may read it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gptwidgets.errors import ClosedError, DoesNotFitError
+from gptwidgets.kernel import arrays
+from gptwidgets.kernel.mask import Rule
+from gptwidgets.kernel.pieces import Tokens
+from gptwidgets.kernel.source import ArraySource, QKSource, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Which: TypeAlias = int | Literal["mean", "max"]
+Cells: TypeAlias = int | slice | Sequence[int] | None
+
+PATTERN_LIMIT = 2**30  # bytes of the largest `rec["pattern", layer]` that is handed out
+
+
+class AttentionRecord:
+    """The attention of one text, in every recorded layer and head.
+
+    Args:
+        source: where the weights come from.
+        tokens: the text's tokens.
+        name: the model's name, for titles.
+        notes: what a reader should know ("beyond the trained context of 8,192 tokens").
+
+    Attributes:
+        tokens: the text's tokens, as a sequence of `Token`.
+        name: the model's name.
+        notes: what a reader should know.
+        layers: the recorded layers, by their real numbers.
+        n_layers: how many those are.
+        n_heads: query heads a layer.
+        n_kv_heads: key heads a layer.
+        length: tokens of the text.
+        causal: whether no query sees a later key.
+        signed: whether there are negative values (arrays only).
+        vmax: the largest magnitude; 1 for weights.
+
+    Example:
+        >>> record = AttentionRecord.from_arrays([[1.0, 0.0], [0.25, 0.75]], tokens=["the", "cat"])
+        >>> record.weights(0, 0, rows=1)
+        array([0.25, 0.75], dtype=float32)
+    """
+
+    def __init__(self, source: Source, tokens: Tokens, *, name: str = "", notes: Sequence[str] = ()) -> None:
+        if len(tokens) != source.length:
+            raise ValueError(
+                f"There are {len(tokens)} tokens for {source.length} rows; give one for each row."
+            )
+        self._source: Source | None = source
+        self.tokens = tokens
+        self.name = name
+        self.notes = list(notes)
+        self.layers = source.layers
+        self.n_layers = len(source.layers)
+        self.n_heads = source.n_heads
+        self.n_kv_heads = source.n_kv_heads
+        self.length = source.length
+        self.causal = source.causal
+        self.signed = source.signed
+        self.windows = {layer: source.rule(layer).window for layer in source.layers}
+        self.vmax = source.vmax
+        self.cache: dict[Any, Any] = {}  # what was summarised once: scores and thumbnails
+
+    @property
+    def source(self) -> Source:
+        """Where the weights come from. Raises ClosedError after `close`."""
+        if self._source is None:
+            raise ClosedError("This record is closed and its memory given back; record the text again.")
+        return self._source
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the record holds; 0 once closed."""
+        return 0 if self._source is None else self._source.nbytes
+
+    @property
+    def closed(self) -> bool:
+        """True once `close` was called."""
+        return self._source is None
+
+    def close(self) -> None:
+        """Gives the memory back."""
+        self._source = None
+        self.cache = {}
+
+    # What was asked for, in words
+
+    def find(self, layer: Which | str, head: Which | None = None) -> tuple[Which, Which]:
+        """Checks a layer and a head, and reads names like "L18H6".
+
+        Args:
+            layer: a real layer number, "mean", "max", or a head's whole name.
+            head: a head's number, "mean" or "max"; left out only where `layer` names it.
+
+        Returns:
+            The layer and the head.
+
+        Raises:
+            IndexError: where there is no such layer or head.
+            TypeError: where it is neither a number nor a name.
+        """
+        if isinstance(layer, str) and (named := re.fullmatch(r"[Ll](\d+)[Hh](\d+)", layer)):
+            if head is not None:
+                raise TypeError(f"{layer!r} names a head already; leave the head out.")
+            layer, head = int(named[1]), int(named[2])
+        elif head is None:
+            raise TypeError('Which head? Give its number, "mean" or "max", or one name like "L18H6".')
+        return _one_of(layer, self.layers, "layer", "record"), _one_of(
+            head, range(self.n_heads), "head", "model"
+        )
+
+    def chosen(self, layer: Which, head: Which) -> tuple[list[int], list[int]]:
+        """The layers and the heads that a (checked) choice is made of."""
+        return (
+            list(self.layers) if isinstance(layer, str) else [layer],
+            list(range(self.n_heads)) if isinstance(head, str) else [head],
+        )
+
+    # Weights
+
+    def weights(
+        self, layer: Which | str, head: Which | None = None, rows: Cells = None, cols: Cells = None
+    ) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Attention weights, exact for the queries and keys that the model used.
+
+        Args:
+            layer: a real layer number, "mean", "max", or a head's name like "L18H6".
+            head: a head's number, "mean" or "max".
+            rows: queries: a number, a slice, a sequence of numbers; None for all.
+            cols: keys, likewise.
+
+        Returns:
+            float32 [rows, cols], a dimension less for each plain number. Masked cells are 0.
+
+        Raises:
+            IndexError: where there is no such layer, head or token.
+            DoesNotFitError: for a whole head that would take over 1 GiB.
+        """
+        layer, head = self.find(layer, head)
+        i, one_row = _positions(rows, self.length)
+        j, one_col = _positions(cols, self.length)
+        _check_size(len(i) * len(j) * 4, "These weights")
+        out = np.empty((len(i), len(j)), np.float32)
+        for place, run in _runs(i):
+            for at, cols_ in _runs(j):
+                out[place, at] = self.block(layer, head, run, cols_).cpu().numpy()
+        return out[0 if one_row else slice(None), ...][..., 0 if one_col else slice(None)]
+
+    def block(self, layer: Which, head: Which, rows: range, cols: range, *, no_sink: bool = False) -> Tensor:
+        """A rectangle of weights, float32 [rows, cols] on the layer's device; masked cells are 0."""
+        source = self.source
+        layers, heads = self.chosen(layer, head)
+        total: Tensor | None = None
+        for number in layers:
+            part: Tensor | None = None
+            for h in heads:  # head by head: the rectangles of all heads at once would leave the cache
+                part = _merge(part, source.block(number, [h], rows, cols, no_sink=no_sink)[0], head)
+            assert part is not None  # noqa: S101
+            if head == "mean":
+                part /= len(heads)
+            total = _merge(total, part, layer)
+        assert total is not None  # noqa: S101
+        return total / len(layers) if layer == "mean" else total
+
+    def rules(self, layer: Which) -> list[Rule]:
+        """The different rules of visibility of a layer, or of all; a cell exists where one of them shows it."""
+        layers, _ = self.chosen(layer, 0)
+        rules: list[Rule] = []
+        for rule in (self.source.rule(number) for number in layers):
+            if rule not in rules:
+                rules.append(rule)
+        return rules
+
+    def absent(self, layer: Which, rows: range, cols: range, *, no_sink: bool = False) -> Tensor | None:
+        """Which cells do not exist (masked), bool [rows, cols]; None where all do."""
+        device = self.source.device(self.layers[0])
+        seen: Tensor | None = None
+        for rule in self.rules(layer):
+            one = rule.visible(rows, cols, device)
+            if one is None:
+                seen = None
+                break
+            seen = one if seen is None else seen | one
+        if no_sink and cols.start == 0 and len(cols):
+            seen = torch.ones(len(rows), len(cols), dtype=torch.bool, device=device) if seen is None else seen
+            seen = seen.clone()
+            seen[:, 0] = False
+        return None if seen is None else ~seen
+
+    def __getitem__(self, key: tuple[str, int]) -> Tensor:
+        """All heads of a layer under the name that researchers know: `record["pattern", 18]`.
+
+        Returns:
+            float32 [head, query, key] on the layer's device.
+
+        Raises:
+            DoesNotFitError: where that would be over 1 GiB, with its size.
+            KeyError: for another name than "pattern".
+        """
+        if not (isinstance(key, tuple) and len(key) == 2 and key[0] == "pattern"):
+            raise KeyError(f'{key!r} is not in a record; ask for record["pattern", layer].')
+        layer, _ = self.find(key[1], 0)
+        if isinstance(layer, str):
+            raise KeyError(f"A pattern belongs to one layer, not to the {layer} over layers.")
+        _check_size(self.n_heads * self.length**2 * 4, f"The pattern of layer {layer}")
+        whole = range(self.length)
+        return self.source.block(layer, range(self.n_heads), whole, whole)
+
+    def query(self, layer: int) -> Tensor:
+        """A layer's queries after position encoding, [H, T, d], in the model's dtype and on its device."""
+        return self._qk(layer).q
+
+    def key(self, layer: int) -> Tensor:
+        """A layer's keys after position encoding, [KV heads, T, d], not repeated for the query heads."""
+        return self._qk(layer).k
+
+    def _qk(self, layer: int) -> Any:
+        source = self.source
+        if not isinstance(source, QKSource):
+            raise TypeError("This record was made from arrays of weights; it has no queries and keys.")
+        number, _ = self.find(layer, 0)
+        return source.qk[int(number)]
+
+    # Summaries, tables, pictures, files
+
+    def scores(self, sampled: bool | None = None) -> pd.DataFrame:
+        """What kind of head each one is, in five numbers; see `gptwidgets.kernel.scores`.
+
+        Args:
+            sampled: from 64 query rows a head instead of all; None does so above 1,024 tokens.
+
+        Returns:
+            DataFrame, index (layer, head), columns entropy, distance, first, previous, same;
+            `attrs["sampled"]` says which rows it stands on.
+        """
+        from gptwidgets.kernel.scores import table
+
+        return table(self, sampled=sampled)
+
+    def to_pandas(self, layer: Which | str, head: Which | None = None) -> pd.DataFrame:
+        """One head as a DataFrame, queries down, keys across."""
+        from gptwidgets.kernel import figure
+
+        return figure.to_pandas(self, *self.find(layer, head))
+
+    def figure(self, layer: Which | str, head: Which | None = None) -> Any:
+        """One head as a Plotly figure."""
+        from gptwidgets.kernel import figure
+
+        return figure.figure(self, *self.find(layer, head))
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the record to one safetensors file, and returns its path."""
+        from gptwidgets.kernel import files
+
+        return files.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> AttentionRecord:
+        """Reads a record that `save` wrote."""
+        from gptwidgets.kernel import files
+
+        return files.load(path)
+
+    @classmethod
+    def from_arrays(
+        cls, weights: Any, tokens: Sequence[str] | Tokens | None = None, *, name: str = ""
+    ) -> AttentionRecord:
+        """A record of weights that somebody else computed.
+
+        Args:
+            weights: [T, T], [heads, T, T] or [layers, heads, T, T]: numpy, torch, nested lists, or a sequence
+                of layers (which may hold None for layers that are not there). nan marks cells that do not exist.
+                An upper triangle of zeros means causal; negative values make the record signed.
+            tokens: a word or `Token` for each row.
+            name: for titles.
+
+        Raises:
+            ValueError: for other shapes, infinite values, or a wrong number of tokens.
+            TypeError: for something that is no array of numbers.
+        """
+        source = ArraySource(arrays.read(weights))
+        return cls(source, arrays.label(tokens, source.length), name=name)
+
+    @classmethod
+    def from_cache(
+        cls, cache: Mapping[Any, Any] | Sequence[Any], tokens: Sequence[str] | Tokens | None = None
+    ) -> AttentionRecord:
+        """A record from what another library kept.
+
+        Args:
+            cache: TransformerLens' ActivationCache, or any mapping with "blocks.N.attn.hook_pattern" of shape
+                [heads, T, T] or [1, heads, T, T]; or transformers' `outputs.attentions`.
+            tokens: a word for each row.
+        """
+        source = ArraySource(arrays.from_cache(cache))
+        return cls(source, arrays.label(tokens, source.length))
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<AttentionRecord, closed>"
+        return (
+            f"<AttentionRecord {self.name}: {self.length:,} tokens, {self.n_layers} layers × {self.n_heads} heads, "
+            f"{self.nbytes / 1e6:,.1f} MB>"
+        ).replace(" :", ":")
+
+
+def _merge(total: Tensor | None, part: Tensor, how: Which) -> Tensor:
+    """Adds for a mean, keeps the largest (signed: of largest magnitude) for a max."""
+    if total is None:
+        return part
+    if how == "mean":
+        return total.add_(part)
+    return torch.where(part.abs() > total.abs(), part, total)
+
+
+def _one_of(value: Any, known: Sequence[int], what: str, whose: str) -> Which:
+    if value in {"mean", "max"} and isinstance(value, str):
+        return value  # type: ignore[return-value]
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f'A {what} is a number, "mean" or "max"; this is {value!r}.')
+    if int(value) not in known:
+        here = f"{known[0]} to {known[-1]}" if len(known) == known[-1] - known[0] + 1 else f"{list(known)}"
+        raise IndexError(f"{what} {value} does not exist; this {whose} has {what}s {here}")
+    return int(value)
+
+
+def _positions(cells: Cells, length: int) -> tuple[Sequence[int], bool]:
+    if cells is None:
+        return range(length), False
+    if isinstance(cells, slice):
+        return range(length)[cells], False
+    one = isinstance(cells, int | np.integer)
+    numbers = [int(cell) for cell in ([cells] if one else cells)]  # type: ignore[union-attr]
+    for number in numbers:
+        if not -length <= number < length:
+            raise IndexError(f"token {number} does not exist; this text has tokens 0 to {length - 1}")
+    return [number % length for number in numbers], one
+
+
+def _runs(positions: Sequence[int]) -> list[tuple[slice, range]]:
+    """Positions as runs of neighbours: (where they stand, the run)."""
+    if isinstance(positions, range) and positions.step == 1:
+        return [(slice(0, len(positions)), positions)] if len(positions) else []
+    runs: list[tuple[slice, range]] = []
+    for at, position in enumerate(positions):
+        if runs and runs[-1][1].stop == position:
+            place, run = runs[-1]
+            runs[-1] = slice(place.start, at + 1), range(run.start, position + 1)
+        else:
+            runs.append((slice(at, at + 1), range(position, position + 1)))
+    return runs
+
+
+def _check_size(nbytes: int, what: str) -> None:
+    if nbytes > PATTERN_LIMIT:
+        raise DoesNotFitError(
+            f"{what} would take {nbytes / 2**30:.1f} GiB; ask for a part: record.weights(layer, head, rows, cols)."
+        )

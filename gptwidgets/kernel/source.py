@@ -1,0 +1,382 @@
+"""Where attention weights come from: recorded queries and keys, or arrays that somebody brings.
+
+A source answers for rectangles of cells, exactly, and holds nothing that is T × T (an ArraySource holds what
+it was given). Everything that a record shows is derived from these answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from gptwidgets.kernel.mask import EVERYTHING, Band, Matrix, Rule
+
+ROWS = 256  # the log-sum-exp of a head is kept in blocks of this many rows
+COLS = 4096  # columns whose logits are held at a time
+LOWEST = torch.finfo(torch.float32).min
+
+
+class Rows(NamedTuple):
+    """Whole rows of some heads of a layer.
+
+    Attributes:
+        weights: float32 [h, r, c], the columns `cols`; zero where masked.
+        rest: float32 [h, r], what is left for the keys after the first, 1 - w_i0, without cancellation.
+        total: float32 [h, r], the sum over the keys: 1, or less where a sink logit takes its share.
+        cols: the columns; no weight lies outside.
+    """
+
+    weights: Tensor
+    rest: Tensor
+    total: Tensor
+    cols: range
+
+
+class Source(Protocol):
+    """What a record needs to know. All numbers are float32; masked cells are zero."""
+
+    layers: tuple[int, ...]
+    n_heads: int
+    n_kv_heads: int
+    length: int
+    signed: bool
+    causal: bool
+    vmax: float
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        ...
+
+    def device(self, layer: int) -> torch.device:
+        """Where a layer's numbers are."""
+        ...
+
+    def rule(self, layer: int) -> Rule:
+        """Which cells of a layer exist."""
+        ...
+
+    def block(
+        self, layer: int, heads: Sequence[int], rows: range, cols: range, *, no_sink: bool = False
+    ) -> Tensor:
+        """Weights [h, r, c]. `no_sink`: without column 0, the rest of each row renormalised."""
+        ...
+
+    def rows(self, layer: int, heads: Sequence[int], rows: Sequence[int]) -> Rows:
+        """Whole rows, which cost no more than their own cells."""
+        ...
+
+
+@dataclass
+class LayerQK:
+    """One layer as the model used it.
+
+    Attributes:
+        q: queries after position encoding, [H, T, d].
+        k: keys, [Hkv, T, d]; head h reads key head h // (H / Hkv).
+        scale: of the dot products.
+        rule: which keys a query may look at.
+        softcap: logits become softcap · tanh(logits / softcap).
+        sinks: one logit a head that takes its share of every row and is no key, [H].
+        bias: added to the logits, [H or 1, T, T].
+    """
+
+    q: Tensor
+    k: Tensor
+    scale: float
+    rule: Rule = field(default_factory=Band)
+    softcap: float | None = None
+    sinks: Tensor | None = None
+    bias: Tensor | None = None
+
+
+class QKSource:
+    """Weights from queries and keys; each row's log-sum-exp is computed when first needed, and kept.
+
+    Args:
+        layers: the recorded layers by their real numbers.
+
+    Example:
+        >>> q, k = torch.randn(4, 10, 8), torch.randn(2, 10, 8)
+        >>> source = QKSource({0: LayerQK(q, k, scale=8**-0.5)})
+        >>> source.block(0, [3], range(10), range(10)).sum(-1).allclose(torch.ones(10))
+        True
+    """
+
+    signed = False
+    vmax = 1.0
+
+    def __init__(self, layers: dict[int, LayerQK]) -> None:
+        if not layers:
+            raise ValueError("A record needs at least one layer of queries and keys.")
+        self.qk = dict(sorted(layers.items()))
+        self.layers = tuple(self.qk)
+        first = next(iter(self.qk.values()))
+        self.n_heads, self.length = first.q.shape[0], first.q.shape[1]
+        self.n_kv_heads = first.k.shape[0]
+        self.causal = all(isinstance(layer.rule, Band) for layer in self.qk.values())
+        self._lse: dict[int, tuple[Tensor, list[list[bool]]]] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the queries and keys, and of the log-sum-exps so far."""
+        kept = sum(layer.q.nbytes + layer.k.nbytes for layer in self.qk.values())
+        kept += sum(layer.bias.nbytes for layer in self.qk.values() if layer.bias is not None)
+        return kept + sum(lse.nbytes for lse, _ in self._lse.values())
+
+    def device(self, layer: int) -> torch.device:
+        """Where the layer's queries are."""
+        return self.qk[layer].q.device
+
+    def rule(self, layer: int) -> Rule:
+        """Which keys a query of the layer may look at."""
+        return self.qk[layer].rule
+
+    def logits(self, layer: int, heads: Sequence[int], rows: Sequence[int], cols: range) -> Tensor:
+        """What the softmax is taken of: scale · q_i · k_j, with cap, bias and mask. Returns [h, r, c]."""
+        qk = self.qk[layer]
+        i = (
+            slice(rows.start, rows.stop)
+            if isinstance(rows, range)
+            else torch.tensor(rows, device=qk.q.device)
+        )
+        j = slice(cols.start, cols.stop)
+        s = torch.empty(len(heads), len(rows), len(cols), device=qk.q.device)
+        for at, group in _groups(heads, qk.q.shape[0] // qk.k.shape[0]):
+            q = qk.q[group][:, i].float() * qk.scale  # (g, r, d)
+            k = qk.k[group.start * qk.k.shape[0] // qk.q.shape[0], j].float()  # (c, d)
+            torch.mm(q.flatten(0, 1), k.T, out=s[at].flatten(0, 1))
+        if qk.softcap is not None:
+            s.div_(qk.softcap).tanh_().mul_(qk.softcap)
+        if qk.bias is not None:
+            s += (qk.bias if qk.bias.shape[0] == 1 else qk.bias[list(heads)])[:, i, j]
+        seen = qk.rule.visible(rows, cols, s.device)
+        return s if seen is None else s.masked_fill_(~seen, -math.inf)
+
+    def block(
+        self, layer: int, heads: Sequence[int], rows: range, cols: range, *, no_sink: bool = False
+    ) -> Tensor:
+        """Weights [h, r, c] = exp(logits - lse of the row)."""
+        lse = self.lse(layer, heads, rows)[1 if no_sink else 0]  # (h, r)
+        w = self.logits(layer, heads, rows, cols).sub_(lse[..., None]).exp_()
+        if no_sink and cols.start == 0:
+            w[..., :1] = 0
+        return w
+
+    def rows(self, layer: int, heads: Sequence[int], rows: Sequence[int]) -> Rows:
+        """Whole rows by one softmax each; their log-sum-exps are kept where they fill a block."""
+        cols = self.rule(layer).columns(rows, self.length)
+        s = self.logits(layer, heads, rows, cols)
+        top = s.amax(-1, keepdim=True).clamp_min_(LOWEST)  # (h, r, 1)
+        e = s.sub_(top).exp_()
+        first = e[..., 0] if cols.start == 0 else torch.zeros_like(top[..., 0])
+        sink = self._sinks(layer, heads)
+        extra = torch.zeros_like(first) if sink is None else (sink[:, None] - top[..., 0]).exp()
+        others = e[..., 1:].sum(-1) if cols.start == 0 else e.sum(-1)  # (h, r)
+        rest = others + extra
+        whole = (rest + first).clamp_min_(1e-38)
+        if (
+            isinstance(rows, range)
+            and rows.start % ROWS == 0
+            and (len(rows) == ROWS or rows.stop == self.length)
+        ):
+            self._keep(layer, heads, rows, torch.stack([whole, rest]).log_().add_(top[..., 0]))
+        return Rows(e.div_(whole[..., None]), rest / whole, (others + first) / whole, cols)
+
+    def lse(self, layer: int, heads: Sequence[int], rows: range) -> Tensor:
+        """Log-sum-exp of rows, with and without column 0: [2, h, r]."""
+        if len(rows) < 32:  # a line or two: not worth the blocks they lie in
+            _, done = self._kept(layer)
+            if not all(done[h][block] for h in heads for block in _blocks(rows)):
+                return self._compute_lse(layer, heads, rows)
+        kept, done = self._kept(layer)
+        for block in _blocks(rows):
+            here = range(block * ROWS, min((block + 1) * ROWS, self.length))
+            for h in heads:
+                if not done[h][block]:
+                    self._keep(layer, [h], here, self._compute_lse(layer, [h], here))
+        return kept[:, list(heads), rows.start : rows.stop]
+
+    def _kept(self, layer: int) -> tuple[Tensor, list[list[bool]]]:
+        """The layer's log-sum-exps [2, H, T], and which blocks of them are there."""
+        if layer not in self._lse:
+            kept = torch.empty(2, self.n_heads, self.length, device=self.device(layer))
+            self._lse[layer] = (kept, [[False] * -(-self.length // ROWS) for _ in range(self.n_heads)])
+        return self._lse[layer]
+
+    def _keep(self, layer: int, heads: Sequence[int], rows: range, lse: Tensor) -> None:
+        kept, done = self._kept(layer)
+        kept[:, list(heads), rows.start : rows.stop] = lse.clamp_min_(LOWEST)
+        for h in heads:
+            done[h][rows.start // ROWS] = True  # last: another thread may look at any time
+
+    def _compute_lse(self, layer: int, heads: Sequence[int], rows: range) -> Tensor:
+        shape = len(heads), len(rows)
+        zero = torch.full(shape, LOWEST, device=self.device(layer))
+        others = zero.clone()
+        sink = self._sinks(layer, heads)
+        if sink is not None:
+            others = torch.maximum(others, sink[:, None])
+        seen = self.rule(layer).columns(rows, self.length)
+        for start in range(seen.start, seen.stop, COLS):
+            s = self.logits(layer, heads, rows, range(start, min(start + COLS, seen.stop)))
+            if start == 0:
+                zero = s[..., 0].clamp_min(LOWEST)
+                s = s[..., 1:]
+            if s.shape[-1]:
+                top = s.amax(-1).clamp_min_(LOWEST)
+                part = s.sub_(top[..., None]).exp_().sum(-1).log_().add_(top)
+                others = torch.logaddexp(others, part)
+        return torch.stack([torch.logaddexp(others, zero), others]).clamp_min_(LOWEST)
+
+    def _sinks(self, layer: int, heads: Sequence[int]) -> Tensor | None:
+        sinks = self.qk[layer].sinks
+        return None if sinks is None else sinks[list(heads)].float()
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and JSON-able metadata from which `from_state` makes the same source."""
+        tensors: dict[str, Tensor] = {}
+        layers: dict[str, Any] = {}
+        for number, qk in self.qk.items():
+            for name in ("q", "k", "sinks", "bias"):
+                tensor: Tensor | None = getattr(qk, name)
+                if tensor is not None:
+                    tensors[f"{number}.{name}"] = tensor.contiguous()
+            rule: dict[str, Any] = {"kind": "all"}
+            if isinstance(qk.rule, Band):
+                rule = {"kind": "band", "window": qk.rule.window}
+            elif qk.rule is not EVERYTHING:
+                rule = {"kind": "cells"}
+                cells = qk.rule.visible(range(self.length), range(self.length), qk.q.device)
+                if cells is not None:
+                    tensors[f"{number}.cells"] = cells.contiguous()
+            layers[str(number)] = {"scale": qk.scale, "softcap": qk.softcap, "rule": rule}
+        return tensors, {"kind": "qk", "layers": layers}
+
+    @classmethod
+    def from_state(cls, tensors: dict[str, Tensor], meta: dict[str, Any]) -> QKSource:
+        """The source that `state` described."""
+        layers: dict[int, LayerQK] = {}
+        for number, told in meta["layers"].items():
+            kind = told["rule"]["kind"]
+            rule = Band(told["rule"]["window"]) if kind == "band" else EVERYTHING
+            if f"{number}.cells" in tensors:
+                rule = Matrix(tensors[f"{number}.cells"])
+            layers[int(number)] = LayerQK(
+                tensors[f"{number}.q"],
+                tensors[f"{number}.k"],
+                scale=told["scale"],
+                rule=rule,
+                softcap=told["softcap"],
+                sinks=tensors.get(f"{number}.sinks"),
+                bias=tensors.get(f"{number}.bias"),
+            )
+        return cls(layers)
+
+
+class ArraySource:
+    """Weights that are there already.
+
+    Args:
+        layers: weights [H, T, T] by the layers' real numbers; nan where a cell does not exist, in the same
+            cells for all heads of a layer.
+
+    Raises:
+        ValueError: if the absent cells differ between the heads of a layer.
+    """
+
+    def __init__(self, layers: dict[int, Tensor]) -> None:
+        self.arrays = {n: w if w.is_floating_point() else w.float() for n, w in sorted(layers.items())}
+        self.layers = tuple(self.arrays)
+        first = next(iter(self.arrays.values()))
+        self.n_heads, self.length = first.shape[0], first.shape[-1]
+        self.n_kv_heads = self.n_heads
+        self._rules = {n: _rule_of(n, w) for n, w in self.arrays.items()}
+        self.causal = self.length > 1 and all(isinstance(rule, Band) for rule in self._rules.values())
+        self.signed = any(bool((w < 0).any()) for w in self.arrays.values())
+        self.vmax = max(float(w.float().abs().nan_to_num(nan=0.0).max()) for w in self.arrays.values())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        return sum(w.nbytes for w in self.arrays.values())
+
+    def device(self, layer: int) -> torch.device:
+        """Where the layer's array is."""
+        return self.arrays[layer].device
+
+    def rule(self, layer: int) -> Rule:
+        """Which cells of the layer exist."""
+        return self._rules[layer]
+
+    def block(
+        self, layer: int, heads: Sequence[int], rows: range, cols: range, *, no_sink: bool = False
+    ) -> Tensor:
+        """Weights [h, r, c], cut out of the array; a signed array is not renormalised."""
+        w = self._cut(layer, heads, rows)
+        if no_sink:
+            if not self.signed:
+                rest = w[..., 1:].sum(-1, keepdim=True)
+                w = torch.where(rest > 0, w / rest.clamp_min(1e-38), w)
+            w[..., 0] = 0
+        return w[..., cols.start : cols.stop]
+
+    def rows(self, layer: int, heads: Sequence[int], rows: Sequence[int]) -> Rows:
+        """Whole rows; a signed array has no `rest` to speak of."""
+        w = self._cut(layer, heads, rows)
+        total = w.sum(-1)
+        rest = torch.ones_like(total) if self.signed else w[..., 1:].sum(-1)
+        return Rows(w, rest, total, range(self.length))
+
+    def _cut(self, layer: int, heads: Sequence[int], rows: Sequence[int]) -> Tensor:
+        w = self.arrays[layer][list(heads)]
+        w = w[:, rows.start : rows.stop] if isinstance(rows, range) else w[:, list(rows)]
+        return w.float().nan_to_num(nan=0.0, posinf=None, neginf=None)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and JSON-able metadata from which `from_state` makes the same source."""
+        return {f"{n}.w": w.contiguous() for n, w in self.arrays.items()}, {"kind": "arrays"}
+
+    @classmethod
+    def from_state(cls, tensors: dict[str, Tensor], meta: dict[str, Any]) -> ArraySource:
+        """The source that `state` described."""
+        del meta
+        return cls({int(name.removesuffix(".w")): w for name, w in tensors.items() if name.endswith(".w")})
+
+
+def _rule_of(layer: int, w: Tensor) -> Rule:
+    """Which cells of an array [H, T, T] exist: those that are not nan; if the upper triangle is empty, its others."""
+    missing = w.isnan()
+    absent = missing[0]
+    if not bool((missing == absent).all()):
+        raise ValueError(
+            f"In layer {layer} the absent cells (nan) differ between the heads; they must be the same."
+        )
+    upper = torch.ones_like(absent).triu(1)
+    empty_above = bool(torch.where(absent, 0, w)[:, upper].eq(0).all())
+    if empty_above and not bool(absent.tril().any()):
+        return Band()
+    return Matrix(~absent) if bool(absent.any()) else EVERYTHING
+
+
+def _groups(heads: Sequence[int], per_key: int) -> Iterator[tuple[slice, slice]]:
+    """Runs of neighbouring heads that share a key head: (where they stand in `heads`, their numbers)."""
+    start = 0
+    for at in range(1, len(heads) + 1):
+        runs_on = (
+            at < len(heads)
+            and heads[at] == heads[at - 1] + 1
+            and heads[at] // per_key == heads[start] // per_key
+        )
+        if not runs_on:
+            yield slice(start, at), slice(heads[start], heads[at - 1] + 1)
+            start = at
+
+
+def _blocks(rows: range) -> range:
+    return range(rows.start // ROWS, -(-rows.stop // ROWS))

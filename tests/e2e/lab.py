@@ -56,7 +56,26 @@ class Lab:
             scale: Device pixels to a CSS pixel.
             reduced_motion: What the browser answers to `prefers-reduced-motion`.
         """
-        name = self._put(what)
+        return self._show(self._put(what), app, theme, width, height, scale, reduced_motion=reduced_motion)
+
+    def reopen(self, page: NotebookPage) -> NotebookPage:
+        """Open the file that `page` last saved, in a new page, with a kernel that knows nothing of it."""
+        page.page.context.close()
+        self._pages.remove(page)
+        self.server.stop_kernels()
+        return self._show(page.path.name)
+
+    def _show(
+        self,
+        name: str,
+        app: str = "lab",
+        theme: str = "light",
+        width: int = 1400,
+        height: int = 1000,
+        scale: float = 1,
+        *,
+        reduced_motion: bool = False,
+    ) -> NotebookPage:
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
             device_scale_factor=scale,
@@ -123,9 +142,13 @@ class NotebookPage:
         if error and not may_fail:
             raise AssertionError(f"cell {index} failed:\n{error}")
 
+    def code_cells(self) -> list[int]:
+        """Return the numbers of the code cells."""
+        return self.page.evaluate("() => gwTest.codeCells()")
+
     def run_all(self) -> None:
         """Run all code cells, one after the other; the first that raises ends it."""
-        for index in self.page.evaluate("() => gwTest.codeCells()"):
+        for index in self.code_cells():
             self.run_cell(index)
 
     def run(self, source: str, *, may_fail: bool = False) -> int:

@@ -1,0 +1,52 @@
+"""Takes README's pictures anew, from the real widget in a real browser: `make pictures`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.e2e.lab import NotebookPage, start
+
+FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
+WIDTH = 1100  # CSS pixels of the widget; two device pixels each
+LOAD = "import gptwidgets as gw\ngpt = gw.load(progress=False)"
+ZORBELQUIST = (
+    "Professor Zorbelquist opened the door. The students stood up and greeted Professor Zorbelquist. "
+    "Then Professor Z"
+)
+
+
+def heatmap(page: NotebookPage) -> int:
+    """The first sight: all heads, the most telling one large, the text."""
+    return page.run(f"heat = gw.AttentionHeatmap(gpt, {ZORBELQUIST!r})\nheat")
+
+
+def one_head(page: NotebookPage) -> int:
+    """A head that copies: the last token looks at what followed its like."""
+    return page.run(
+        f"heat = gw.AttentionHeatmap(gpt, {ZORBELQUIST!r}, layer=18, head=6)\n"
+        "heat.query = len(heat.wait().tokens) - 1\nheat"
+    )
+
+
+PICTURES = [heatmap, one_head]
+
+
+def main() -> None:
+    with start() as lab:
+        page = lab.open([LOAD], scale=2)
+        page.run_cell(0)
+        for make in PICTURES:
+            index = make(page)
+            page.heatmap(index)
+            for theme in ("light", "dark"):
+                page.theme(theme)
+                page.resize(WIDTH, index=index)
+                page.settle()
+                path = FOLDER / f"{make.__name__}-{theme}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                page.heatmap(index).screenshot(path=path)
+                print(path.relative_to(FOLDER.parents[1]), path.stat().st_size // 1024, "KiB")
+
+
+if __name__ == "__main__":
+    main()

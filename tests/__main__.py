@@ -24,7 +24,7 @@ CHECKS = {
     "bundle and its budget": [*NPM, "build"],
     "vitest": [*NPM, "test"],
 }
-PYTEST = [PYTHON, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=600", "notebooks", "tests"]
+PYTEST = [PYTHON, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "notebooks", "tests"]
 
 
 def main() -> int:

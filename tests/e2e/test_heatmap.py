@@ -220,8 +220,8 @@ def test_it_has_no_sideways_scroll_and_paints_in(page, heat, theme):
         page.theme("light")
 
 
-def test_the_picture_stays_when_no_kernel_is_there(one_lab: Lab):
-    page = one_lab.open([SETUP, "heat = gw.AttentionHeatmap(weights, tokens=words)\nheat"])
+def test_the_picture_stays_when_no_kernel_is_there(lab: Lab):
+    page = lab.open([SETUP, "heat = gw.AttentionHeatmap(weights, tokens=words)\nheat"])
     page.run_all()
     page.heatmap(1)
     page.settle(1500)  # the browser's own picture takes the place of Python's once the view has settled
@@ -229,7 +229,16 @@ def test_the_picture_stays_when_no_kernel_is_there(one_lab: Lab):
     pictures = [out for out in saved.cells[1].outputs if "image/png" in out.get("data", {})]
     assert len(pictures) == 1
     assert 1000 < len(pictures[0].data["image/png"]) * 3 / 4 <= 200_000
-    reopened = one_lab.reopen(page)
+    reopened = lab.reopen(page)
     image = reopened.output(1).locator("img")
     expect(image).to_be_visible()
     assert image.evaluate("image => image.naturalWidth") > 300
+
+
+def test_it_lives_in_notebook_7_as_well(lab: Lab):
+    page = lab.open([SETUP, "heat = gw.AttentionHeatmap(weights, tokens=words)\nheat"], app="notebook")
+    page.run_all()
+    heat = page.heatmap(1)
+    click_head(heat, 1, 2)
+    until(page, "(heat.layer, heat.head)", (1, 2))
+    assert page.errors == []

@@ -1,6 +1,6 @@
 // Numbers and names as a person reads them. The locale is fixed: the kernel's own texts are English.
 
-import type { Index } from "./grid";
+import type { Which } from "../model";
 
 const NOT_FOR_FILES = /[^A-Za-z0-9.]+/gu;
 const SLASH = /[\\/]/u;
@@ -27,7 +27,7 @@ export function score(value: number): string {
 }
 
 /** "Layer 13 · Head 8", "Mean of all layers · Head 8", "Layer 13 · Strongest head". */
-export function headTitle(layer: Index, head: Index): string {
+export function headTitle(layer: Which, head: Which): string {
   const one = { mean: "Mean of layers", max: "Maximum of layers" };
   const other = { mean: "Mean of heads", max: "Maximum of heads" };
   const left = typeof layer === "number" ? `Layer ${layer}` : one[layer];
@@ -47,7 +47,7 @@ export function timeLeft(seconds: number | null | undefined): string {
 }
 
 /** A file's name: smollm2-135m-instruct_L13H8.png; only letters, figures, dot, dash and underscore. */
-export function fileName(model: string, layer: Index, head: Index, ending: string): string {
+export function fileName(model: string, layer: Which, head: Which, ending: string): string {
   const stem = (model.split(SLASH).at(-1) ?? "")
     .normalize("NFKD")
     .replace(NOT_FOR_FILES, "-")

@@ -2,6 +2,8 @@
 // window. Far ones are one plain text node each, of the same characters, so that lines break in the same places
 // and 32,768 tokens cost a few hundred elements. Pure functions; Text.tsx shows what they say.
 
+import { luminance } from "../color";
+
 export type Passage = [from: number, to: number];
 
 const SPACED = /^\s/u;
@@ -104,6 +106,8 @@ export function moveToken(token: number, key: string, length: number, rtl: boole
   return step === undefined ? undefined : Math.max(0, Math.min(length - 1, token + step));
 }
 
+export type Rgb = readonly [number, number, number];
+
 export interface Tint {
   background: string;
   /** The letters' colour; "" leaves the theme's own. */
@@ -113,24 +117,17 @@ export interface Tint {
 /** The ground on which a weight stands: the accent, as strong as `share` (0 to 1, after the scale), over the
  * page's ground, and black or white letters, whichever is the more readable on it (WCAG 2.2, relative luminance).
  */
-export function tint(share: number, accent: readonly number[], ground: readonly number[]): Tint {
+export function tint(share: number, accent: Rgb, ground: Rgb): Tint {
   const alpha = Math.max(0, Math.min(1, share));
   if (alpha < 0.02) return { background: "", color: "" };
-  const mixed = accent.map((value, k) => Math.round(alpha * value + (1 - alpha) * (ground[k] ?? 0)));
+  const mix = (k: 0 | 1 | 2): number => Math.round(alpha * accent[k] + (1 - alpha) * ground[k]);
+  const mixed: Rgb = [mix(0), mix(1), mix(2)];
   const color = contrast(mixed, [0, 0, 0]) >= contrast(mixed, [255, 255, 255]) ? "#000" : "#fff";
   return { background: `rgb(${mixed.join(" ")})`, color };
 }
 
 /** Contrast ratio, 1 to 21: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio */
-export function contrast(one: readonly number[], other: readonly number[]): number {
-  const [bright, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
-  return ((bright ?? 0) + 0.05) / ((dark ?? 0) + 0.05);
-}
-
-function luminance(rgb: readonly number[]): number {
-  const [red = 0, green = 0, blue = 0] = rgb.map((value) => {
-    const part = value / 255;
-    return part <= 0.040_45 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+export function contrast(one: Rgb, other: Rgb): number {
+  const [first, second] = [luminance(one), luminance(other)];
+  return (Math.max(first, second) + 0.05) / (Math.min(first, second) + 0.05);
 }

@@ -4,6 +4,7 @@ import {
   moveToken,
   passageOf,
   passages,
+  type Rgb,
   textDirection,
   tint,
   written,
@@ -80,8 +81,11 @@ describe("reading direction", () => {
 });
 
 describe("tint", () => {
-  const parse = (color: string): number[] => color.match(/\d+/gu)?.map(Number) ?? [];
-  const grounds = [
+  const parse = (color: string): Rgb => {
+    const [red = 0, green = 0, blue = 0] = color.match(/\d+/gu)?.map(Number) ?? [];
+    return [red, green, blue];
+  };
+  const grounds: Rgb[] = [
     [255, 255, 255],
     [33, 33, 33],
   ];
@@ -94,7 +98,7 @@ describe("tint", () => {
     for (const ground of grounds) {
       for (let share = 0.02; share <= 1; share += 0.02) {
         const { background, color } = tint(share, [25, 118, 210], ground);
-        const letters = color === "#000" ? [0, 0, 0] : [255, 255, 255];
+        const letters: Rgb = color === "#000" ? [0, 0, 0] : [255, 255, 255];
         expect(contrast(parse(background), letters)).toBeGreaterThanOrEqual(4.5);
       }
     }

@@ -10,7 +10,7 @@ import {
   rectOf,
   reveal,
   visible,
-} from "../../src/heatmap/grid";
+} from "../../src/heatmap/layout";
 
 const layersOf = (count: number): number[] => [...new Array(count).keys()];
 

@@ -3,20 +3,15 @@
 //
 // All lengths are CSS pixels. A *place* is the index of a cell, row by row.
 
-export type Index = number | "mean" | "max";
+import type { Filter, Scores, Which } from "../model";
 
 export interface Cell {
-  layer: Index;
-  head: Index;
+  layer: Which;
+  head: Which;
   /** The score it is ranked by; NaN where there is none. */
   value: number;
   /** False where the filter leaves it out: drawn faint in the grid, absent from a ranking. */
   kept: boolean;
-}
-
-export interface Scores {
-  columns: string[];
-  rows: (number | null)[][];
 }
 
 export interface Arrangement {
@@ -49,7 +44,7 @@ export interface Rect {
   height: number;
 }
 
-const AGGREGATES: Index[] = ["mean", "max"];
+const AGGREGATES: Which[] = ["mean", "max"];
 
 /** What a key does to the chosen place; null for a key that is not the grid's. */
 const MOVES: Record<string, (place: number, layout: Layout, page: number) => number> = {
@@ -67,7 +62,7 @@ const MOVES: Record<string, (place: number, layout: Layout, page: number) => num
 };
 
 /** The name of a head, as researchers write it: L18H6, "L18 mean". */
-export function nameOf(layer: Index, head: Index): string {
+export function nameOf(layer: Which, head: Which): string {
   if (typeof layer === "number" && typeof head === "number") return `L${layer}H${head}`;
   const left = typeof layer === "number" ? `L${layer}` : layer;
   const right = typeof head === "number" ? `H${head}` : head;
@@ -76,9 +71,9 @@ export function nameOf(layer: Index, head: Index): string {
 
 /** All scores of one column by "layer:head". */
 export function column(scores: Scores | undefined, name: string): Map<string, number> {
-  const at = scores?.columns.indexOf(name) ?? -1;
+  const at = scores?.columns?.indexOf(name) ?? -1;
   const values = new Map<string, number>();
-  if (scores && at >= 0) {
+  if (scores?.rows && at >= 0) {
     for (const row of scores.rows) values.set(`${row[0]}:${row[1]}`, row[at + 2] ?? Number.NaN);
   }
   return values;
@@ -89,19 +84,19 @@ export function column(scores: Scores | undefined, name: string): Map<string, nu
  * Unsorted: layers down, heads across, the means and maxima last where asked for. Sorted: one list, best first.
  */
 export function arrange(
-  layers: number[],
+  layers: readonly number[],
   nHeads: number,
   options: {
     aggregates?: boolean | undefined;
     sort?: string | undefined;
     descending?: boolean | undefined;
-    filter?: [] | [string, number, number] | undefined;
+    filter?: Filter | undefined;
     scores?: Scores | undefined;
   } = {},
 ): Arrangement {
   const extra = options.aggregates ? AGGREGATES : [];
-  const rows: Index[] = [...layers, ...extra];
-  const heads: Index[] = [...new Array(nHeads).keys(), ...extra];
+  const rows: Which[] = [...layers, ...extra];
+  const heads: Which[] = [...new Array(nHeads).keys(), ...extra];
   const ranked = Boolean(options.sort);
   const values = column(options.scores, options.sort ?? "");
   const [name, low, high] = options.filter ?? [];
@@ -189,7 +184,7 @@ export function placeAt(layout: Layout, x: number, y: number): number {
   return place < layout.cells.length ? place : -1;
 }
 
-export function placeOf(layout: Arrangement, layer: Index, head: Index): number {
+export function placeOf(layout: Arrangement, layer: Which, head: Which): number {
   return layout.cells.findIndex((cell) => cell.layer === layer && cell.head === head);
 }
 

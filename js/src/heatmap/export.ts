@@ -1,0 +1,176 @@
+// Pictures to take away. The PNG is drawn here, from what is on the screen; SVG and CSV are the kernel's.
+
+import { kindAndCaption } from "./Caption";
+import { fileName, headTitle, tokenCount } from "./format";
+import { remark } from "./Legend";
+import type { Panels } from "./panels";
+
+export type Format = "png" | "svg" | "csv";
+
+export const FORMATS: readonly (readonly [Format, string, string])[] = [
+  ["png", "PNG", "picture, twice the screen's size"],
+  ["svg", "SVG", "for a paper"],
+  ["csv", "CSV", "the weights in view"],
+];
+
+/** Saves the chosen head as a file. */
+export async function exportAs(format: Format, panels: Panels): Promise<void> {
+  const { traits, wire } = panels;
+  const name = fileName(traits.info.peek().name ?? "", traits.layer.peek(), traits.head.peek(), format);
+  if (format === "png") {
+    download(await toBlob(drawPicture(panels, { width: 900, ratio: 2, dark: false })), name);
+    return;
+  }
+  const { content, buffers } = await wire.request("export", { format }, { timeout: 120_000 });
+  const bytes = (buffers[0] ?? new Uint8Array()).slice();
+  download(new Blob([bytes], { type: String(content["mime"] ?? "") }), String(content["name"] || name));
+}
+
+function download(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+const toBlob = (canvas: HTMLCanvasElement): Promise<Blob> =>
+  new Promise((resolve, reject) => {
+    canvas.toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Error("The browser could not make a PNG."))),
+      "image/png",
+    );
+  });
+
+interface PictureOptions {
+  /** Of the whole picture, CSS pixels; the head is a square of it. */
+  width: number;
+  ratio: number;
+  dark?: boolean;
+  note?: string;
+}
+
+/** The chosen head with title, axes, legend and caption: all that is needed to read it, on the theme's paper. */
+export function drawPicture(panels: Panels, { width, ratio, note = "" }: PictureOptions): HTMLCanvasElement {
+  const { traits } = panels;
+  const theme = panels.theme.peek();
+  const palette = panels.palette.peek();
+  const margin = 24;
+  const inner = width - 2 * margin;
+  const [kind, caption] = kindAndCaption(panels);
+  const { name = "", length = 0 } = traits.info.peek();
+  const title = traits.title.peek() || headTitle(traits.layer.peek(), traits.head.peek());
+  const about = [
+    name,
+    headTitle(traits.layer.peek(), traits.head.peek()).toLowerCase(),
+    kind,
+    length && tokenCount(length),
+  ];
+  const side = Math.round(inner * 0.78);
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("This browser gives no canvas to draw on.");
+  const font = (size: number, weight = 400): string => `${weight} ${size}px ${theme.font}`;
+  context.font = font(13);
+  const lines = wrap(context, [caption, note].filter(Boolean).join(" "), inner);
+  const height = margin + 52 + side + 56 + lines.length * 18 + margin - 8;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  context.scale(ratio, ratio);
+  context.fillStyle = theme.paper;
+  context.fillRect(0, 0, width, height);
+  context.textBaseline = "alphabetic";
+
+  context.fillStyle = theme.ink;
+  context.font = font(18, 600);
+  context.fillText(title, margin, margin + 16, inner);
+  context.fillStyle = theme.soft;
+  context.font = font(13);
+  context.fillText(about.filter(Boolean).join(" · "), margin, margin + 38, inner);
+
+  context.save();
+  context.translate(margin, margin + 52);
+  panels.matrix.peek()?.draw(context, inner, side);
+  context.restore();
+
+  let y = margin + 52 + side + 16;
+  const ramp = context.createLinearGradient(margin, 0, margin + 240, 0);
+  for (let k = 0; k <= 32; k++) ramp.addColorStop(k / 32, palette.cssAt(k / 32));
+  context.fillStyle = ramp;
+  context.fillRect(margin, y, 240, 10);
+  context.fillStyle = theme.soft;
+  context.font = font(11);
+  for (const { at, label } of palette.ticks) {
+    context.textAlign = at < 0.02 ? "left" : at > 0.98 ? "right" : "center";
+    context.fillText(label, margin + at * 240, y + 24);
+  }
+  context.textAlign = "left";
+  context.font = font(13);
+  const scale = { linear: "linear scale", sqrt: "square-root scale", log: "logarithmic scale" }[
+    palette.scale
+  ];
+  const remarks = [scale, remark(traits.hideSink.peek(), palette.signed)].filter(Boolean).join(" · ");
+  context.fillText(remarks, margin + 264, y + 10, inner - 264);
+  y += 52;
+  context.fillStyle = theme.ink;
+  for (const line of lines) {
+    context.fillText(line, margin, y);
+    y += 18;
+  }
+  return canvas;
+}
+
+function wrap(context: CanvasRenderingContext2D, text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && context.measureText(longer).width > width) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return line === "" ? lines : [...lines, line];
+}
+
+const MOST = 200_000; // bytes of a picture that is kept in the notebook
+const SETTLED = 1500; // ms without a change
+
+/** Keeps the notebook's saved picture up to date: after things have settled, and whenever the kernel asks. */
+export function keepPicture(panels: Panels, ends: AbortSignal): () => void {
+  const { wire } = panels;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let sent = "";
+  const send = async (): Promise<void> => {
+    timer = undefined;
+    const { traits, matrix, connection } = panels;
+    if (ends.aborted || traits.status.peek() !== "ready" || !matrix.peek() || connection.peek() !== "live")
+      return;
+    if (document.visibilityState === "hidden") return;
+    const note = "This is a picture; run the cell to explore it.";
+    for (const [width, ratio] of [
+      [800, 1.5],
+      [800, 1],
+      [560, 1],
+    ] as const) {
+      const blob = await toBlob(drawPicture(panels, { width, ratio, note }));
+      if (blob.size > MOST) continue;
+      const bytes = new Uint8Array(await blob.arrayBuffer());
+      const name = `${bytes.length}|${bytes.slice(-64).join()}`;
+      if (name === sent) return;
+      sent = name;
+      await wire.request("picture", {}, { timeout: 10_000, buffers: [bytes] });
+      return;
+    }
+  };
+  const settle = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const idle = window.requestIdleCallback ?? ((callback: () => void) => setTimeout(callback, 0));
+      idle(() => void send().catch(() => undefined));
+    }, SETTLED);
+  };
+  wire.onEvent("picture_please", () => void send().catch(() => undefined), ends);
+  ends.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  return settle;
+}

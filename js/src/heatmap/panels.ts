@@ -1,0 +1,143 @@
+// What the panels around the matrix share: one Shared a model, so that several views have the same tiles and a
+// re-created view paints at once; one Panels a view.
+
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { makePalette, type Palette } from "../color";
+import { type AnyModel, type HeatTraits, heatTraits } from "../model";
+import { type Theme, watchTheme } from "../theme";
+import { createWire, type Wire } from "../wire";
+import { TileCache } from "./cache";
+import { type Arrangement, arrange } from "./layout";
+import { createLines, type Lines } from "./lines";
+import { createThumbs, type Thumbs } from "./thumbs";
+import type { HeatContext, Hover, MatrixHandle } from "./types";
+
+/** Whether a kernel answers: nobody knows yet, yes, no. */
+export type Connection = "waiting" | "live" | "silent";
+
+export interface Shared {
+  readonly traits: HeatTraits;
+  readonly wire: Wire;
+  readonly cache: TileCache;
+  readonly thumbs: Thumbs;
+  readonly lines: Lines;
+  readonly hover: Signal<Hover | null>;
+  readonly connection: ReadonlySignal<Connection>;
+  readonly ends: AbortController;
+}
+
+/** What floats beside the pointer: plain text, a strong line and quiet ones. */
+export interface Tip {
+  readonly x: number;
+  readonly y: number;
+  readonly strong: string;
+  readonly quiet: readonly string[];
+}
+
+export interface Panels extends HeatContext, Omit<Shared, "ends"> {
+  readonly root: HTMLElement;
+  readonly theme: ReadonlySignal<Theme>;
+  /** All heads in the order in which the overview shows them. */
+  readonly arrangement: ReadonlySignal<Arrangement>;
+  readonly matrix: Signal<MatrixHandle | null>;
+  readonly tip: Signal<Tip | null>;
+  /** The token under the pointer in the text. */
+  readonly pointed: Signal<number | null>;
+  readonly editing: Signal<boolean>;
+  /** Said aloud to a screen reader, once. */
+  readonly say: Signal<string>;
+  /** The base font size, CSS pixels. */
+  readonly type: ReadonlySignal<number>;
+  /** A prefix for ids, of this view only. */
+  readonly id: string;
+}
+
+const ANSWER = 8000; // ms within which a kernel that is there answers a greeting
+const AGAIN = 20_000;
+
+export function share(model: AnyModel, outer?: AbortSignal): Shared {
+  const ends = new AbortController();
+  outer?.addEventListener("abort", () => ends.abort(), { once: true });
+  const traits = heatTraits(model, ends.signal);
+  const wire = createWire(model, ends.signal);
+  const connection = greet(wire, ends.signal);
+  return {
+    traits,
+    wire,
+    cache: new TileCache(wire, traits, ends.signal),
+    thumbs: createThumbs(traits, wire, ends.signal),
+    lines: createLines(traits, wire),
+    hover: signal<Hover | null>(null),
+    connection,
+    ends,
+  };
+}
+
+/** Greets the kernel, again from time to time while it is silent: it may only be busy. */
+function greet(wire: Wire, ends: AbortSignal): ReadonlySignal<Connection> {
+  const connection = signal<Connection>("waiting");
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const hello = (): void => {
+    wire
+      .hello(ANSWER)
+      .then(() => {
+        connection.value = "live";
+      })
+      .catch(() => {
+        if (ends.aborted) return;
+        connection.value = "silent";
+        timer = setTimeout(hello, AGAIN);
+      });
+  };
+  hello();
+  ends.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  return connection;
+}
+
+export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Panels {
+  const { ends: _, ...parts } = shared;
+  const { traits } = parts;
+  const theme = watchTheme(root, ends);
+  const dark = computed(() => theme.value.dark);
+  const palette = computed<Palette>(() =>
+    makePalette({
+      colormap: traits.colormap.value,
+      scale: traits.scale.value,
+      dark: dark.value,
+      signed: traits.info.value.signed ?? false,
+      vmax: traits.info.value.vmax ?? 1,
+    }),
+  );
+  const arrangement = computed(() =>
+    arrange(traits.info.value.layers ?? [], traits.info.value.n_heads ?? 0, {
+      aggregates: traits.aggregates.value,
+      sort: traits.sort.value,
+      descending: traits.descending.value,
+      filter: traits.filter.value,
+      scores: traits.scores.value,
+    }),
+  );
+  return {
+    ...parts,
+    root,
+    theme,
+    palette,
+    arrangement,
+    matrix: signal<MatrixHandle | null>(null),
+    tip: signal<Tip | null>(null),
+    pointed: signal<number | null>(null),
+    editing: signal(false),
+    say: signal(""),
+    type: computed(() => (traits.presentation.value ? 18 : 13)),
+    id: `gw${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36)}`,
+    signal: ends,
+  };
+}
+
+/** A token's piece as it is quoted: short, on one line, always something to see. */
+export function quote(traits: HeatTraits, token: number): string {
+  const piece = traits.tokens.value.pieces?.[token] ?? "";
+  const trimmed = piece.trim();
+  if (trimmed === "") return piece.includes("\n") ? "⏎" : piece.includes("\t") ? "⇥" : "␣";
+  return trimmed.length > 24 ? `${trimmed.slice(0, 23)}…` : trimmed;
+}

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gptwidgets.kernel.pieces import Tokens
-    from gptwidgets.kernel.record import AttentionRecord
+    from gptwidgets.kernel.record import AttentionRecord, Which
 
 CAPTIONS = {
-    "first token": "Most weight rests on the first token, as if there were nothing to do: hide it to see the rest.",
+    "first token": "Most weight rests on the first token, as if there were nothing to do: hide it.",
     "previous token": "A stripe just under the diagonal: each token looks at the one before it.",
-    "same token": "A bright diagonal: each token looks mostly at itself.",
+    "same token": "Find a word that comes a second time: it looks back at itself.",
     "induction": "Find a word that comes a second time: it looks at what followed it the first time.",
-    "local": "A band along the diagonal: each token looks back over the last few words only.",
+    "local": "A band along the diagonal: each token looks at itself and the last few words.",
     "broad": "No single bright cell: each token averages over much of the text before it.",
     "focused": "Bright cells away from the diagonal: click a token to see which earlier word it picks out.",
 }
-CANDIDATES = 24  # heads whose weights are read before one is called the most telling
+CANDIDATES = 32  # heads whose weights are read before one is called the most telling
 ROWS = 64  # of which at most so many queries each, spread evenly over the text
 
 
@@ -53,12 +53,13 @@ def kind(scores: Any, length: int | None = None) -> str:
         name: _number(scores, name)
         for name in ("entropy", "distance", "first", "previous", "same", "induction")
     }
-    for name in ("induction", "first", "previous", "same"):  # in the second row the first is the previous
-        if at[name] > 0.5:
+    # in the second row the first token is the previous one: so the first comes first
+    for name, least in (("induction", 0.5), ("first", 0.5), ("previous", 0.5), ("same", 0.4)):
+        if at[name] > least:
             return name if name == "induction" else f"{name} token"
-    length = length or max(2, round(2 * at["distance"]) + 1)
-    rest = 1 - at["first"]  # what the head does beside resting on the first token, in which mean distance
-    distance = (at["distance"] - at["first"] * (length - 1) / 2) / rest
+    length = length or max(2, round(2 * at["distance"]))
+    # how far it looks when it does not look at the first token, which is length / 2 away on average
+    distance = (at["distance"] - at["first"] * length / 2) / (1 - at["first"])
     if at["entropy"] > 0 and distance < min(12.0, length / 10):
         return "local"
     if at["entropy"] > 0.65 * _even(length):
@@ -89,12 +90,12 @@ def caption(kind: str) -> str:
 def most_telling(scores: pd.DataFrame, record: AttentionRecord | None = None) -> tuple[int, int]:
     """Choose the head to open with: concentrated, neither a sink nor merely local.
 
-    By the scores alone that is the head with the most mass elsewhere than on the first, the previous and
-    the same token, per token over which the head spreads: (1 - first - previous - same) / 2^entropy.
-    With the record, the best of these are read. Many heads rest on a second token just as they do on the
-    first one ("the", ":"), and look concentrated because of it. So what counts is the peak of a row away
-    from those three places, times how far that peak stands above its own column's mean: a head is telling
-    where different tokens look at different places.
+    By the scores alone that is the head with the most mass elsewhere than on the first and the previous
+    token, per token over which the head spreads, (1 - first - previous) / 2^entropy, and less if that mass
+    stays within two tokens. With the record, the best by that quotient are read. Many heads rest on a second
+    token just as they do on the first one ("the", ":"), and look concentrated because of it. So what counts
+    is the peak of a row away from the first, the previous and its own token, times how far that peak stands
+    above the mean of its column: a head is telling where different tokens look at different places.
 
     Args:
         scores: `AttentionRecord.scores()`, indexed by (layer, head).
@@ -111,9 +112,15 @@ def most_telling(scores: pd.DataFrame, record: AttentionRecord | None = None) ->
     """
     if not len(scores):
         raise ValueError("there is no head to choose from.")
-    columns = scores[["entropy", "first", "previous", "same"]].to_numpy(dtype=float, na_value=math.nan)
-    entropy, first, previous, same = columns.T  # (heads,) each
-    elsewhere = np.clip(1 - first - previous - same, 0, None) / np.exp2(entropy)
+    entropy, distance, first, previous = (
+        scores[["entropy", "distance", "first", "previous"]].to_numpy(float).T
+    )
+    mass = np.clip(1 - first - previous, 0, None)  # (heads,)
+    elsewhere = mass / np.exp2(entropy)
+    if record is None:
+        far = np.max(np.nan_to_num(distance))  # of a head that looks at hardly anything but the first token
+        reach = (distance - first * far - previous) / np.maximum(mass, 1e-9)
+        elsewhere *= np.clip(reach / 2, 0, 1)
     elsewhere = np.nan_to_num(elsewhere, nan=-1.0)
     names = [(int(layer), int(head)) for layer, head in scores.index]
     if elsewhere.max() <= 0:  # three tokens, say: nowhere else to look; then rather no sink
@@ -128,8 +135,8 @@ def most_telling(scores: pd.DataFrame, record: AttentionRecord | None = None) ->
 
 def describe(
     record: AttentionRecord,
-    layer: int | str,
-    head: int | str,
+    layer: Which | str,
+    head: Which | None = None,
     query: int | None = None,
     *,
     sink_hidden: bool = False,
@@ -138,7 +145,7 @@ def describe(
 
     Args:
         record: the recording.
-        layer: layer number, "mean" or "max".
+        layer: layer number, "mean", "max" or a head's name ("L13H8").
         head: head number, "mean" or "max".
         query: index of the token that looks; the last one where None.
         sink_hidden: leave the first token out and share its weight among the others, as the picture does.
@@ -150,20 +157,14 @@ def describe(
         >>> describe(record, 13, 8, query=8)  # doctest: +SKIP
         "layer 13 head 8: 'it' looks most at 'animal', 0.75"
     """
-    length = len(record.tokens)
-    place = f"layer {layer} head {head}"
-    if not length:
-        return f"{place}: no tokens"
+    layer, head = record.find(layer, head)
+    length = record.length
     query = length - 1 if query is None else query
     if not 0 <= query < length:
         raise IndexError(f"token {query} does not exist; this text has tokens 0 to {length - 1}")
-    row = np.array(record.weights(layer, head, rows=slice(query, query + 1))[0], dtype=float)  # (T,)
-    looks = word(record.tokens, query)
-    if sink_hidden:
-        left = 1 - row[0]
-        row = row / left if left > 0 else row * 0
-        row[0] = 0
-    row = np.nan_to_num(row)
+    here = range(query, query + 1)
+    row = record.block(layer, head, here, range(length), no_sink=sink_hidden)[0].cpu().numpy()  # (T,)
+    place, looks = f"layer {layer} head {head}", word(record.tokens, query)
     key = int(np.argmax(np.abs(row)))
     if row[key] == 0:
         return f"{place}: {looks} looks at nothing{' but the first token' if sink_hidden else ''}"
@@ -179,14 +180,12 @@ def word(tokens: Tokens, index: int) -> str:
 
 def _telling(record: AttentionRecord, layer: int, head: int) -> float:
     """How much of a head's weight goes to places that depend on who looks (0 to 1)."""
-    length = len(record.tokens)
-    rows = np.unique(np.linspace(0, length - 1, min(length, ROWS)).astype(int))
-    weights = np.nan_to_num(
-        np.array(record.weights(layer, head, rows=rows.tolist()), dtype=np.float32)
-    )  # (R, T)
-    seen = (
-        np.arange(length)[None, :] <= rows[:, None] - 2
-    )  # (R, T): keys further back than the previous token
+    length = record.length
+    rows = np.unique(np.linspace(0, length - 1, min(length, ROWS)).astype(int))  # (R,)
+    whole = record.source.rows(layer, [head], rows.tolist())
+    weights = np.zeros((len(rows), length), np.float32)  # (R, T)
+    weights[:, whole.cols.start : whole.cols.stop] = whole.weights[0].cpu().numpy()
+    seen = np.arange(length)[None, :] < rows[:, None] - 1  # (R, T): further back than the previous token
     seen[:, 0] = False
     weights = np.where(seen, weights, 0)
     column = weights.sum(0) / np.maximum(seen.sum(0), 1)  # (T,)
@@ -201,5 +200,5 @@ def _number(scores: Any, name: str) -> float:
 
 
 def _even(length: int) -> float:
-    """Mean entropy in bits of causal rows that spread their weight evenly: mean of log2(i + 1)."""
-    return math.lgamma(length + 1) / math.log(2) / length
+    """Mean entropy in bits of causal rows i >= 1 that spread their weight evenly: mean of log2(i + 1)."""
+    return math.lgamma(length + 1) / math.log(2) / max(1, length - 1)

@@ -106,11 +106,13 @@ export function createWire(model: AnyModel, ends: AbortSignal): Wire {
       });
       signal?.addEventListener("abort", cancel, { once: true });
       heard();
-      model.send(
-        { ...body, type: "request", id, kind },
-        undefined,
-        buffers.map((view) => view.slice().buffer),
-      );
+      try {
+        const copies = buffers.map((view) => view.slice().buffer);
+        model.send({ ...body, type: "request", id, kind }, undefined, copies);
+      } catch (error) {
+        settle();
+        reject(error);
+      }
     });
   }
 

@@ -4,29 +4,13 @@
 // view wants any more is cancelled. The thumbnails and the opening picture, which come without asking,
 // are tiles like others. A tile from sampled rows is shown until the exact one has come.
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
-import { colour, type Palette } from "../color";
 import type { HeatTraits } from "../model";
 import type { Answer, Wire, WireError } from "../wire";
+import { cut, type Kept, keep, type Tile, weigh } from "./tile";
 import { cellsAt, TILE, type TileSpot } from "./viewport";
 
 /** Which head, in which variant: "record|variant|layer|head", the beginning of a tile's name. */
 export type Picture = string;
-
-export interface Tile {
-  readonly rows: number;
-  readonly cols: number;
-  /** Coded weights, row by row. */
-  readonly codes: Uint8Array;
-  /** False where only some query rows were looked at. */
-  readonly exact: boolean;
-}
-
-type Drawable = OffscreenCanvas | HTMLCanvasElement;
-
-interface Kept extends Tile {
-  image: Drawable | undefined;
-  imageOf: string; // the palette's name
-}
 
 interface Batch {
   readonly controller: AbortController;
@@ -117,11 +101,7 @@ export class TileCache {
     if (old?.exact && !tile.exact) return;
     if (old) this.#size -= weigh(old);
     this.#tiles.delete(name);
-    this.#tiles.set(name, {
-      ...tile,
-      image: old?.image && sameSize(old, tile) ? old.image : undefined,
-      imageOf: "",
-    });
+    this.#tiles.set(name, keep(tile, old));
     this.#size += weigh(tile);
     this.#shrink();
   }
@@ -265,46 +245,8 @@ export class TileCache {
   }
 }
 
-/** The tile in colour. It is coloured once for each palette. */
-export function imageOf(tile: Tile, palette: Palette): CanvasImageSource | undefined {
-  const kept = tile as Kept;
-  if (kept.image && kept.imageOf === palette.name) return kept.image;
-  kept.image ??= makeCanvas(tile.cols, tile.rows);
-  const context = kept.image.getContext("2d") as OffscreenCanvasRenderingContext2D | null;
-  if (!context) return undefined;
-  const data = context.createImageData(tile.cols, tile.rows);
-  colour(tile.codes, palette.lut, new Uint32Array(data.data.buffer));
-  context.putImageData(data, 0, 0);
-  kept.imageOf = palette.name;
-  return kept.image;
-}
-
 /** Longer texts are first seen through some of their query rows. */
 const SAMPLED_ABOVE = 1024;
 
-function cut(codes: Uint8Array, side: number, row: number, col: number): Omit<Tile, "exact"> {
-  const rows = Math.min(TILE, side - row * TILE);
-  const cols = Math.min(TILE, side - col * TILE);
-  const out = new Uint8Array(rows * cols);
-  for (let i = 0; i < rows; i++) {
-    const start = (row * TILE + i) * side + col * TILE;
-    out.set(codes.subarray(start, start + cols), i * cols);
-  }
-  return { rows, cols, codes: out };
-}
-
-/** A code takes one byte, its pixel four. */
-const weigh = (tile: Tile): number => tile.rows * tile.cols * 5;
-
-const sameSize = (a: Tile, b: Tile): boolean => a.rows === b.rows && a.cols === b.cols;
-
 /** "mean" and "max" stay words. */
 const numberOr = (part: string): number | string => (Number.isNaN(Number(part)) ? part : Number(part));
-
-function makeCanvas(width: number, height: number): Drawable {
-  if (typeof OffscreenCanvas !== "undefined") return new OffscreenCanvas(width, height);
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  return canvas;
-}

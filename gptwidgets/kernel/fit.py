@@ -94,18 +94,12 @@ def needs(
 
 
 def refusal(
-    name: str,
-    config: PretrainedConfig,
-    parameters: int,
-    needed: Needs,
-    dtype: torch.dtype,
-    memory: devices.Memory,
+    name: str, needed: Needs, dtype: torch.dtype, memory: devices.Memory, in_bfloat16: Needs
 ) -> DoesNotFitError:
     """The sentence for a model that does not fit: what it needs, what there is, what to do."""
     advice = "close other models (gpt.close()) and notebooks, or choose a smaller model"
-    smaller = needs(config, dtype=torch.bfloat16, parameters=parameters).total
-    if dtype.itemsize > 2 and smaller <= memory.free:
-        advice = f'load it with dtype="bfloat16" ({devices.gigabytes(smaller)}), or {advice}'
+    if in_bfloat16.total <= memory.free:
+        advice = f'load it with dtype="bfloat16" ({devices.gigabytes(in_bfloat16.total)}), or {advice}'
     return DoesNotFitError(
         f"{name} needs about {devices.gigabytes(needed.total)} in {devices.name_of(dtype)}, and "
         f"{devices.gigabytes(memory.free)} is {memory.where}: {advice}."

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import struct
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gptwidgets.errors import UnknownModelError, UnsafeModelError, UnsupportedModelError
+from gptwidgets.errors import (
+    DoesNotFitError,
+    GPTWidgetsError,
+    UnknownModelError,
+    UnsafeModelError,
+    UnsupportedModelError,
+)
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel import fit
 from gptwidgets.kernel.worker import Report, forget_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
 
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
@@ -94,13 +101,13 @@ def check_files(files: Sequence[str], name: str) -> None:
         UnsafeModelError: its weights are pickles.
         UnknownModelError: it has no weights.
     """
-    if any(file.endswith(".safetensors") for file in files):
+    if any(file.startswith("model") and file.endswith(".safetensors") for file in files):
         return
     pickles = [file for file in files if file.endswith(PICKLES) and not file.startswith("training_args")]
     if pickles:
         raise UnsafeModelError(
-            f"The weights of {name} are pickles ({pickles[0]}), which can run any code when read, so they are "
-            "not read; if you trust them, convert them once: "
+            f"The weights of {name} are pickles ({pickles[0]}), which can run any code when read, so they "
+            "are not read; if you trust them, convert them: "
             "AutoModelForCausalLM.from_pretrained(…).save_pretrained(folder) writes safetensors."
         )
     raise UnknownModelError(f"There are no weights (model.safetensors) in {name}.")
@@ -131,45 +138,81 @@ def load_folder(
         UnknownModelError, UnsafeModelError, UnsupportedModelError, DoesNotFitError, OutOfMemory: each says
             what to do.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from gptwidgets.kernel.gpt import GPT
 
-    facts = read_config(folder)
-    check_config(facts, name)
-    files = sorted(path.name for path in folder.iterdir())
-    check_files(files, name)
-    config = _in_words(name, lambda: AutoConfig.from_pretrained(folder, trust_remote_code=False))
-    where, what, why = place(config, checkpoint_dtype(folder, facts), device, dtype, name)
-
-    def read() -> Any:
-        return AutoModelForCausalLM.from_pretrained(
-            folder,
-            config=config,
-            dtype=what,
-            use_safetensors=True,
-            trust_remote_code=False,  # None would ask on stdin
-            attn_implementation="eager",  # ours comes with `attach`, which puts the right one in
-            local_files_only=True,
-        )
-
+    files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    config, where, what, why = judge(folder, name, files, device=device, dtype=dtype)
     progress(Report("loading", 0, 3, "steps"))
-    words = (
+    with in_words(name):
+        if tokenizer is None:
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    progress(Report("loading", 1, 3, "steps"))
+    sentence = (
         f"Memory ran out while {name} was loaded onto {devices.describe(where)}: "
         'close other models (gpt.close()), or load it in less: dtype="bfloat16".'
     )
-    if tokenizer is None:
-        tokenizer = _in_words(
-            name,
-            lambda: AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True),
-        )
-    progress(Report("loading", 1, 3, "steps"))
-    with devices.memory_in_words(words), _silent_bars():
-        model = _in_words(name, read).to(where)
+    with devices.memory_in_words(sentence):
+        with in_words(name), _silent_bars():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                config=config,
+                dtype=what,
+                use_safetensors=True,
+                trust_remote_code=False,  # None would ask on stdin
+                attn_implementation="eager",  # `attach` puts ours in
+                local_files_only=True,
+                output_loading_info=True,
+            )
+            model, found = loaded
+            _check_complete(found, name)
+            model = model.to(where)
+            del loaded
         progress(Report("loading", 2, 3, "steps"))
         gpt = GPT(model, tokenizer, name=name, why=why, notes=notes)
     progress(Report("loading", 3, 3, "steps"))
     return gpt
+
+
+def judge(
+    folder: Path,
+    name: str,
+    files: Sequence[str],
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+) -> tuple[PretrainedConfig, torch.device, torch.dtype, str]:
+    """Refuses what cannot or should not be loaded, before its weights are read (or even fetched).
+
+    Args:
+        folder: with config.json at least.
+        name: the model's.
+        files: all files that it has, or will have once they are fetched.
+        device: where it is wanted.
+        dtype: the arithmetic that is wanted.
+
+    Returns:
+        Its configuration, its device, its dtype, and a sentence why.
+    """
+    from transformers import AutoConfig
+
+    facts = read_config(folder)
+    check_config(facts, name)
+    check_files(files, name)
+    with in_words(name):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    return config, *place(config, checkpoint_dtype(folder, facts), device, dtype, name)
+
+
+def _check_complete(found: dict[str, Any], name: str) -> None:
+    """Refuses files without all the weights: transformers would make the missing ones up."""
+    missing = sorted(map(str, [*found.get("missing_keys", ()), *found.get("mismatched_keys", ())]))
+    if missing:
+        raise UnsupportedModelError(
+            f"The files of {name} lack {len(missing)} of its weights (such as {missing[0]}), "
+            "so they are not this model, or not all of it; download it again."
+        )
 
 
 def place(
@@ -185,22 +228,20 @@ def place(
         DoesNotFitError: it fits on none.
     """
     parameters = fit.count_parameters(config)
-    options = devices.candidates(device)
     skipped = ""
-    for option in options:
+    refusal = DoesNotFitError()
+    for option in devices.candidates(device):
         chosen, reason = devices.pick_dtype(dtype, option, parameters, checkpoint)
         needed = fit.needs(config, dtype=chosen, parameters=parameters)
         memory = devices.available(option)
         if needed.total <= memory.free:
-            break
-        if option is options[-1]:
-            raise fit.refusal(name, config, parameters, needed, chosen, memory)
-        skipped += (
-            f"{devices.describe(option)} has too little memory free ({devices.gigabytes(memory.free)}); "
-        )
-    best = "as asked for" if device != "auto" else skipped + _BEST[option.type]
-    why = f"On {devices.describe(option)} ({best}), in {devices.name_of(chosen)} ({reason})."
-    return option, chosen, why
+            best = "as asked for" if device != "auto" else skipped + _BEST[option.type]
+            why = f"On {devices.describe(option)} ({best}), in {devices.name_of(chosen)} ({reason})."
+            return option, chosen, why
+        smaller = fit.needs(config, dtype=torch.bfloat16, parameters=parameters)
+        refusal = fit.refusal(name, needed, chosen, memory, smaller)
+        skipped += f"{devices.describe(option)} has only {devices.gigabytes(memory.free)} free; "
+    raise refusal
 
 
 _BEST = {
@@ -231,17 +272,14 @@ def safetensors_header(path: Path) -> dict[str, Any]:
     Raises:
         UnsafeModelError: the file is something else under this name.
     """
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = (
-                json.loads(file.read(length)) if length <= min(path.stat().st_size, 100_000_000) else None
-            )
-    except (struct.error, ValueError):
-        header = None
+    header = None
+    with suppress(struct.error, ValueError), path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length <= min(path.stat().st_size, 100_000_000):
+            header = json.loads(file.read(length))
     if not isinstance(header, dict):
         raise UnsafeModelError(
-            f'"{path.name}" is not a safetensors file, whatever its name says, and is not read; download it again.'
+            f'"{path.name}" is no safetensors file, whatever its name says, and is not read; get it again.'
         )
     return header
 
@@ -262,11 +300,14 @@ class _silent_bars:  # noqa: N801 - reads as a verb where it is used
             logging.enable_progress_bar()
 
 
-def _in_words(name: str, read: Callable[[], Any]) -> Any:
-    """What transformers cannot read, in one sentence; memory errors go on to who can help."""
+@contextmanager
+def in_words(name: str) -> Generator[None]:
+    """Says in one sentence what transformers cannot read; memory errors go on to who can help."""
     try:
-        return read()
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError) as error:
+        yield
+    except GPTWidgetsError:
+        raise
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError) as error:
         if devices.is_out_of_memory(error):
             raise
         forget_frames(error)
@@ -275,7 +316,7 @@ def _in_words(name: str, read: Callable[[], Any]) -> Any:
             f"transformers cannot load {name}: {first or type(error).__name__}"
         ) from None
     except Exception as error:
-        # safetensors and tokenizers have exception classes of their own for broken files
+        # safetensors and tokenizers have exceptions of their own for broken files, or none but the base
         if type(error).__module__.split(".")[0] in {
             "safetensors",
             "safetensors_rust",

@@ -1,0 +1,206 @@
+"""From a GGUF file to a folder that transformers loads in a second: safetensors, config, tokenizer.
+
+Run as `python -m gptwidgets.kernel.convert FILE FOLDER`, in a process of its own: it takes several times the
+model's memory for half a minute, and the notebook's kernel must neither stall nor die of it.
+It writes one JSON object a line to standard output: reports of progress, and at last `{"result": …}` or
+`{"error": {"type", "message"}}`. It ends when its standard input does, so that it never outlives its parent.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import logging
+import os
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gptwidgets import errors
+from gptwidgets.kernel.worker import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from gptwidgets.kernel.worker import Progress
+
+# llama.cpp's names of pre-tokenizers that split every digit off, which transformers' conversion leaves out.
+_SINGLE_DIGITS = frozenset({"codeshell", "command-r", "exaone", "refact", "smollm", "starcoder"})
+
+
+def convert(source: Path, folder: Path, progress: Progress = lambda _report: None) -> dict[str, Any]:
+    """Converts one GGUF file, dequantised, into a folder that must not hold a model yet.
+
+    Values are exact: float32 up to a billion parameters. Beyond, bfloat16, as the memory would not be there.
+
+    Args:
+        source: the .gguf file.
+        folder: where to write model.safetensors, config.json, the tokenizer's files.
+        progress: called with each Report.
+
+    Returns:
+        {"architecture", "parameters", "dtype", "quantisation", "weights": digest of all numbers}.
+
+    Raises:
+        UnsupportedModelError: transformers cannot read this file.
+        DoesNotFitError: there is not enough memory.
+    """
+    import gguf
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    from gptwidgets.kernel import device as devices
+    from gptwidgets.kernel import folder as folders
+
+    # transformers parses the whole file anew for config, tokenizer and weights: 2.5 s a time.
+    gguf.GGUFReader = functools.lru_cache(gguf.GGUFReader)
+    where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
+    with folders.in_words(source.name):
+        progress(Report("reading the GGUF file", 0, None))
+        reader = gguf.GGUFReader(str(source))
+        parameters = int(sum(tensor.n_elements for tensor in reader.tensors))
+        quantisation = _quantisation(reader)
+        dtype = torch.float32 if parameters <= devices.BILLION else torch.bfloat16
+        memory, needed = devices.available(torch.device("cpu")), 2 * parameters * dtype.itemsize
+        if needed > memory.free:
+            raise errors.DoesNotFitError(
+                f"Converting {source.name} needs about {devices.gigabytes(needed)} of memory, and "
+                f"{devices.gigabytes(memory.free)} is {memory.where}: "
+                "close other notebooks, or take a smaller model."
+            )
+        config = AutoConfig.from_pretrained(**where, trust_remote_code=False)
+        folders.check_config(config.to_dict(), source.name)
+        tokenizer = AutoTokenizer.from_pretrained(**where, trust_remote_code=False)
+        with _counted(gguf, len(reader.tensors), progress):
+            model = AutoModelForCausalLM.from_pretrained(
+                **where, dtype=dtype, trust_remote_code=False, attn_implementation="eager", **_dequantised()
+            )
+        progress(Report("writing safetensors", 0, None))
+        _as_plain(model)
+        _as_it_was(tokenizer, reader, model)
+        digest = weights_digest(model)
+        model.save_pretrained(folder, max_shard_size="100GB")
+        tokenizer.save_pretrained(folder)
+    return {
+        "architecture": str(model.config.model_type),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "dtype": devices.name_of(dtype),
+        "quantisation": quantisation,
+        "weights": digest,
+    }
+
+
+def weights_digest(model: PreTrainedModel) -> str:
+    """SHA-256 over all parameters: name, dtype, shape and little-endian bytes, in order of names."""
+    import torch
+
+    total = hashlib.sha256()
+    for name, tensor in sorted(model.named_parameters()):
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.detach().contiguous().view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+def _quantisation(reader: Any) -> str:
+    """The storage type of most numbers of a GGUF file: "Q4_1"."""
+    counts: dict[str, int] = {}
+    for tensor in reader.tensors:
+        counts[tensor.tensor_type.name] = counts.get(tensor.tensor_type.name, 0) + int(tensor.n_elements)
+    return max(counts, key=lambda kind: counts[kind])
+
+
+def _dequantised() -> dict[str, Any]:
+    """Asks for plain weights where this transformers could keep them packed."""
+    import transformers
+
+    known = getattr(transformers, "GgufConfig", None)
+    return {} if known is None else {"quantization_config": known(dequantize=True)}
+
+
+class _counted:  # noqa: N801 - reads as a verb where it is used
+    """Reports each tensor that is dequantised."""
+
+    def __init__(self, gguf: Any, total: int, progress: Progress) -> None:
+        self.gguf, self.total, self.progress = gguf, total, progress
+        self.dequantize: Callable[..., Any] = gguf.dequantize
+
+    def __enter__(self) -> None:
+        done = 0
+
+        def dequantize(*args: Any, **kwargs: Any) -> Any:
+            nonlocal done
+            done += 1
+            self.progress(Report("converting", done, self.total, "tensors"))
+            return self.dequantize(*args, **kwargs)
+
+        self.gguf.dequantize = dequantize
+
+    def __exit__(self, *_: object) -> None:
+        self.gguf.dequantize = self.dequantize
+
+
+def _as_plain(model: PreTrainedModel) -> None:
+    """Removes the mark "quantised" from a model that no longer is: transformers would refuse to save it."""
+    plain: Any = model
+    plain.hf_quantizer = None
+    plain.is_quantized = False
+    if hasattr(plain.config, "quantization_config"):
+        del plain.config.quantization_config
+
+
+def _as_it_was(tokenizer: PreTrainedTokenizerBase, reader: Any, model: PreTrainedModel) -> None:
+    """Puts right what the conversion of the tokenizer leaves out."""
+    from tokenizers import pre_tokenizers
+
+    field = reader.get_field("tokenizer.ggml.pre")
+    core: Any = getattr(tokenizer, "backend_tokenizer", None)
+    if core is not None and field is not None and field.contents() in _SINGLE_DIGITS:
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        core.pre_tokenizer = pre_tokenizers.Sequence([digits, core.pre_tokenizer])
+    length = getattr(model.config, "max_position_embeddings", None)
+    if isinstance(length, int):
+        tokenizer.model_max_length = length
+    for leftover in ("is_local", "local_files_only"):
+        tokenizer.init_kwargs.pop(leftover, None)
+
+
+def main(source: str, folder: str) -> int:
+    """The process: see the module."""
+    say_to, sys.stdout = sys.stdout, sys.stderr  # whatever prints by the way does not mix with ours
+
+    def say(message: dict[str, Any]) -> None:
+        say_to.write(json.dumps(message) + "\n")
+        say_to.flush()
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.disable(logging.WARNING)
+    try:
+        result = convert(Path(source), Path(folder), lambda report: say(asdict(report)))
+    except Exception as error:  # whatever it is, the parent is told
+        known = error if isinstance(error, errors.GPTWidgetsError) else _in_words(error, Path(source).name)
+        say({"error": {"type": type(known).__name__, "message": str(known)}})
+        return 1
+    say({"result": result})
+    return 0
+
+
+def _in_words(error: Exception, name: str) -> errors.GPTWidgetsError:
+    from gptwidgets.kernel.device import is_out_of_memory
+
+    if is_out_of_memory(error):
+        return errors.OutOfMemory(f"Memory ran out while {name} was converted: close other notebooks.")
+    return errors.InstallError(f"{name} could not be converted: {error}")
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))

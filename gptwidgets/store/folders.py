@@ -1,0 +1,207 @@
+"""Model folders that are whole or not there: staged beside their place, sealed, moved in one step.
+
+The manifest, gptwidgets.json, is written last. It names every file with its size and SHA-256, and says where
+the model came from.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from gptwidgets.errors import ChecksumError, InstallError
+from gptwidgets.store import paths
+
+MANIFEST = "gptwidgets.json"
+FORMAT = 1
+
+
+def _silent(_stage: str, _done: float, _total: float | None, _unit: str) -> None:
+    return
+
+
+def _never() -> None:
+    return
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Whoever watches a long piece of work.
+
+    Attributes:
+        tell: told (stage, done, total or None, unit) as it goes on.
+        stop: asked between steps; raises where the work is to stop.
+    """
+
+    tell: Callable[[str, float, float | None, str], None] = _silent
+    stop: Callable[[], None] = _never
+
+
+NOBODY = Watch()
+
+
+def manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a model folder; None where there is none, so that it is not (wholly) ours."""
+    try:
+        found = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("format") == FORMAT else None
+
+
+def check(folder: Path, *, thorough: bool = False) -> None:
+    """Compares a folder with its manifest.
+
+    Sizes and times of change are compared in a moment; a file whose time differs (it was copied, or changed)
+    is read and hashed, and given its old time again where that is allowed.
+
+    Args:
+        folder: a model folder with a manifest.
+        thorough: hash every file whatever its time says.
+
+    Raises:
+        ChecksumError: a file is missing or not what was installed.
+    """
+    sealed = manifest(folder) or {"files": {}}
+    for name, facts in sealed["files"].items():
+        path = folder / name
+        try:
+            found = path.stat()
+        except OSError:
+            raise ChecksumError(f'"{name}" is missing from "{folder}"; {_AGAIN}') from None
+        if found.st_size == facts["bytes"] and not thorough and abs(found.st_mtime - facts["time"]) < 2:
+            continue  # within 2 s: some file systems keep no finer times
+        if found.st_size != facts["bytes"] or sha256(path) != facts["sha256"]:
+            raise ChecksumError(f'"{name}" in "{folder}" is not as it was installed; {_AGAIN}')
+        try:
+            os.utime(path, (facts["time"], facts["time"]))
+        except OSError:
+            continue  # a shared folder that is only read is hashed each time
+
+
+_AGAIN = "delete that folder and load the model again."
+
+
+def sha256(path: Path, watch: Watch = NOBODY) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    total, done, size = hashlib.sha256(), 0, path.stat().st_size
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            watch.stop()
+            total.update(block)
+            done += len(block)
+            watch.tell(f"checking {path.name}", done, size, "bytes")
+    return total.hexdigest()
+
+
+def expect(path: Path, wanted: str, name: str, watch: Watch = NOBODY) -> None:
+    """Raises ChecksumError where a file is not the one that is pinned."""
+    found = sha256(path, watch)
+    if found != wanted:
+        raise ChecksumError(
+            f"{name} is not the file that was asked for: its SHA-256 is {found[:8]}…, not {wanted[:8]}…; "
+            "it is not used, get it again."
+        )
+
+
+def seal(folder: Path, facts: dict[str, Any]) -> None:
+    """Writes the manifest of a finished folder and sees to it that everything is on the disk."""
+    files: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            path.chmod(0o644)  # safetensors writes 600; a shared folder is read by others
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+            found = path.stat()
+            files[path.relative_to(folder).as_posix()] = {
+                "bytes": found.st_size,
+                "sha256": sha256(path),
+                "time": int(found.st_mtime),
+            }
+    sealed = {"format": FORMAT, **facts, "installed": int(time.time()), "files": files}
+    with (folder / MANIFEST).open("w", encoding="utf-8") as file:
+        json.dump(sealed, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def staged(root: Path, name: str, watch: Watch = NOBODY) -> Generator[Path | None]:
+    """A place to build the folder `root/name` in, under a lock between processes.
+
+    Build it as `stage/"model"` and `seal` it: at the end it is moved into place in one step. Whatever goes
+    wrong before leaves nothing behind; what a killed process left is swept up by the next.
+
+    Yields:
+        The staging folder; None where another process has finished the model while this one waited.
+
+    Raises:
+        InstallError: nothing can be written, or the disk is full.
+    """
+    paths.writable(root)
+    target = root / name
+    with _locked(root / f".{name}.lock", watch):
+        if manifest(target) is not None:
+            yield None
+            return
+        for left in root.glob(f".{name}.part-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        stage = Path(tempfile.mkdtemp(prefix=f".{name}.part-", dir=root))
+        try:
+            yield stage
+            watch.stop()
+            if target.exists():  # not ours, or broken: it has no manifest
+                target.rename(stage / "old")
+            (stage / "model").chmod(0o755)
+            (stage / "model").rename(target)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise InstallError(no_room(root, None)) from None
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+def need_room(root: Path, needed: int) -> None:
+    """Raises InstallError where the disk has less than `needed` bytes free."""
+    if shutil.disk_usage(root).free < needed:
+        raise InstallError(no_room(root, needed))
+
+
+def no_room(root: Path, needed: int | None) -> str:
+    """The sentence for a full disk."""
+    wants = f"needs about {needed / 1e9:.1f} GB" if needed else "needs more"
+    return (
+        f'The disk of "{root}" has {shutil.disk_usage(root).free / 1e9:.1f} GB free, and this {wants}: '
+        "make room, or set GPTWIDGETS_HOME to a folder on another disk."
+    )
+
+
+@contextmanager
+def _locked(path: Path, watch: Watch) -> Generator[None]:
+    lock = FileLock(path)
+    waited = 0.0
+    while True:
+        try:
+            lock.acquire(timeout=0.2)
+            break
+        except Timeout:
+            waited += 0.2
+            watch.stop()
+            watch.tell("waiting for another install of the same model", waited, None, "s")
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,51 @@
+"""Where models live on this machine.
+
+GPTWIDGETS_HOME moves everything. GPTWIDGETS_MODELS names a folder that is only read and is searched first:
+a teacher installs once, copies `models/` there, and a class downloads nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from gptwidgets.errors import InstallError
+
+
+def home() -> Path:
+    """The user's data folder of gptwidgets; it need not exist yet."""
+    moved = os.environ.get("GPTWIDGETS_HOME")
+    return (
+        Path(moved).expanduser() if moved else Path(platformdirs.user_data_dir("gptwidgets", appauthor=False))
+    )
+
+
+def models() -> Path:
+    """Where installed models are written, a folder each."""
+    return home() / "models"
+
+
+def shared_models() -> Path | None:
+    """A folder of models that are there already and are only read; None where there is none."""
+    shared = os.environ.get("GPTWIDGETS_MODELS")
+    return Path(shared).expanduser() if shared else None
+
+
+def writable(folder: Path) -> Path:
+    """Makes a folder, or says that it cannot be written.
+
+    Raises:
+        InstallError: with what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(13, "it is read-only")
+    except OSError as error:
+        raise InstallError(
+            f'Nothing can be written to "{folder}" ({error.strerror or error}); '
+            "set GPTWIDGETS_HOME to a folder that can be."
+        ) from None
+    return folder

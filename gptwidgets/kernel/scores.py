@@ -32,7 +32,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from gptwidgets.kernel import tiles
-from gptwidgets.kernel.source import ROWS, Rows
+from gptwidgets.kernel.source import ROWS, TINY, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +118,7 @@ def _summarise(record: AttentionRecord, layer: int, sampled: bool) -> Generator[
         at_once = max(1, tiles.CELLS // (len(strip) * len(cols)))
         for start in range(0, H, at_once):
             heads = range(start, min(start + at_once, H))
-            whole = source.rows(layer, heads, strip)
+            whole = source.rows(layer, heads, strip, entropy=not record.signed)
             if not record.signed:
                 sums[heads.start : heads.stop] += _sums(whole, strip, pairs, causal=record.causal)
             _draw(whole, strip, 1 << level, pictures[:, heads.start : heads.stop], signed=record.signed)
@@ -144,12 +144,11 @@ def _counts(rows: Sequence[int], pairs: tuple[Tensor, Tensor]) -> Tensor:
 
 def _sums(whole: Rows, rows: Sequence[int], pairs: tuple[Tensor, Tensor], *, causal: bool) -> Tensor:
     """The scores of some rows, summed over them, [h, 5]."""
-    w, _, total, cols = whole  # (h, r, c), (h, r)
+    w, _, total, cols, entropy = whole  # (h, r, c), then (h, r)
+    assert entropy is not None  # noqa: S101
     i = torch.tensor(rows, device=w.device, dtype=torch.float32)
     j = torch.arange(cols.start, cols.stop, device=w.device, dtype=torch.float32)
-    total = total.clamp_min(1e-38)
-    # with p = w / total: -Σ p log p = log total - Σ w log w / total
-    entropy = (total.log() + torch.special.entr(w).sum(-1) / total) / math.log(2)
+    total = total.clamp_min(TINY)
     # no key is later than its query in a causal text: Σ p |i - j| = i - Σ p j
     distance = i - w @ j / total if causal else (w * (i[:, None] - j).abs()).sum(-1) / total
     first = w[..., 0] if cols.start == 0 else torch.zeros_like(total)
@@ -157,7 +156,7 @@ def _sums(whole: Rows, rows: Sequence[int], pairs: tuple[Tensor, Tensor], *, cau
     previous = w[:, torch.arange(len(rows)), one_before]
     here, there = (index.to(w.device) for index in pairs)
     same = w[:, here, there].sum(-1)
-    means = [(x * (i > 0)).sum(-1) for x in (entropy, distance, first, previous)]
+    means = [(x * (i > 0)).sum(-1) for x in (entropy / math.log(2), distance, first, previous)]
     return torch.stack([*means, same], dim=-1).double().cpu()
 
 
@@ -166,7 +165,7 @@ def _draw(whole: Rows, rows: Sequence[int], step: int, out: Tensor, *, signed: b
 
     Hiding the sink multiplies each row by a factor of its own, so columns are pooled before it, rows after.
     """
-    w, rest, _, cols = whole
+    w, rest, _, cols, _ = whole
     a, left = divmod(cols.start, step)
     sink = w[..., 0].clone() if cols.start == 0 else None
     if sink is not None:
@@ -176,7 +175,7 @@ def _draw(whole: Rows, rows: Sequence[int], step: int, out: Tensor, *, signed: b
     if sink is not None:
         plain[..., 0] = tiles.larger(plain[..., 0], sink, signed=signed)
         if not signed:
-            hidden = hidden / rest.clamp_min(1e-38)[..., None]
+            hidden = hidden / rest.clamp_min(TINY)[..., None]
     across = slice(a, a + plain.shape[-1])
     for picture, lines in zip(out, (plain, hidden), strict=True):
         if isinstance(rows, range):
@@ -230,7 +229,7 @@ def diagonal(record: AttentionRecord, offset: int, start: int = 0) -> np.ndarray
     for n, layer in enumerate(record.layers):
         total = torch.zeros(record.n_heads, dtype=torch.float64)
         for strip in tiles.chunks(range(start, record.length), ROWS):
-            w, _, _, cols = record.source.rows(layer, range(record.n_heads), strip)
+            w, _, _, cols, _ = record.source.rows(layer, range(record.n_heads), strip)
             there = torch.arange(strip.start, strip.stop) - offset - cols.start
             total += (
                 (w[:, torch.arange(len(strip)), there.clamp_min(0)] * (there >= 0).to(w.device)).sum(-1).cpu()

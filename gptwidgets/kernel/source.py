@@ -19,6 +19,7 @@ from gptwidgets.kernel.mask import EVERYTHING, Band, Matrix, Rule
 ROWS = 256  # the log-sum-exp of a head is kept in blocks of this many rows
 COLS = 4096  # columns whose logits are held at a time
 LOWEST = torch.finfo(torch.float32).min
+TINY = 1e-38  # keeps a division by an empty row from being one by zero
 
 
 class Rows(NamedTuple):
@@ -29,12 +30,14 @@ class Rows(NamedTuple):
         rest: float32 [h, r], what is left for the keys after the first, 1 - w_i0, without cancellation.
         total: float32 [h, r], the sum over the keys: 1, or less where a sink logit takes its share.
         cols: the columns; no weight lies outside.
+        entropy: float32 [h, r], of the weights as shares of their total, in nats; where it was asked for.
     """
 
     weights: Tensor
     rest: Tensor
     total: Tensor
     cols: range
+    entropy: Tensor | None = None
 
 
 class Source(Protocol):
@@ -67,7 +70,9 @@ class Source(Protocol):
         """Weights [h, r, c]. `no_sink`: without column 0, the rest of each row renormalised."""
         ...
 
-    def rows(self, layer: int, heads: Sequence[int], rows: Sequence[int]) -> Rows:
+    def rows(
+        self, layer: int, heads: Sequence[int], rows: Sequence[int], *, entropy: bool = False
+    ) -> Rows:
         """Whole rows, which cost no more than their own cells."""
         ...
 
@@ -155,8 +160,12 @@ class QKSource:
             s.div_(qk.softcap).tanh_().mul_(qk.softcap)
         if qk.bias is not None:
             s += (qk.bias if qk.bias.shape[0] == 1 else qk.bias[list(heads)])[:, i, j]
-        seen = qk.rule.visible(rows, cols, s.device)
-        return s if seen is None else s.masked_fill_(~seen, -math.inf)
+        for start in range(0, len(cols), ROWS):  # most columns are wholly visible and need no mask
+            part = cols[start : start + ROWS]
+            seen = qk.rule.visible(rows, part, s.device)
+            if seen is not None:
+                s[..., start : start + len(part)] += torch.where(seen, 0.0, -math.inf)
+        return s
 
     def block(
         self, layer: int, heads: Sequence[int], rows: range, cols: range, *, no_sink: bool = False
@@ -168,25 +177,26 @@ class QKSource:
             w[..., :1] = 0
         return w
 
-    def rows(self, layer: int, heads: Sequence[int], rows: Sequence[int]) -> Rows:
+    def rows(
+        self, layer: int, heads: Sequence[int], rows: Sequence[int], *, entropy: bool = False
+    ) -> Rows:
         """Whole rows by one softmax each; their log-sum-exps are kept where they fill a block."""
         cols = self.rule(layer).columns(rows, self.length)
         s = self.logits(layer, heads, rows, cols)
-        top = s.amax(-1, keepdim=True).clamp_min_(LOWEST)  # (h, r, 1)
-        e = s.sub_(top).exp_()
-        first = e[..., 0] if cols.start == 0 else torch.zeros_like(top[..., 0])
+        top = s.amax(-1).clamp_min_(LOWEST)  # (h, r)
+        s.sub_(top[..., None])
+        w = s.exp() if entropy else s.exp_()
+        first = w[..., 0] if cols.start == 0 else torch.zeros_like(top)
+        others = w[..., 1:].sum(-1) if cols.start == 0 else w.sum(-1)  # (h, r)
+        keys = (others + first).clamp_min_(TINY)
         sink = self._sinks(layer, heads)
-        extra = torch.zeros_like(first) if sink is None else (sink[:, None] - top[..., 0]).exp()
-        others = e[..., 1:].sum(-1) if cols.start == 0 else e.sum(-1)  # (h, r)
-        rest = others + extra
-        whole = (rest + first).clamp_min_(1e-38)
-        if (
-            isinstance(rows, range)
-            and rows.start % ROWS == 0
-            and (len(rows) == ROWS or rows.stop == self.length)
-        ):
-            self._keep(layer, heads, rows, torch.stack([whole, rest]).log_().add_(top[..., 0]))
-        return Rows(e.div_(whole[..., None]), rest / whole, (others + first) / whole, cols)
+        rest = others if sink is None else others + (sink[:, None] - top).exp()
+        whole = (rest + first).clamp_min_(TINY)
+        # -Σ p log p with p = e^s / Σ e^s
+        nats = keys.log() - s.clamp_min_(-1e9).mul_(w).sum(-1) / keys if entropy else None
+        if isinstance(rows, range) and rows.start % ROWS == 0 and (len(rows) == ROWS or rows.stop == self.length):
+            self._keep(layer, heads, rows, torch.stack([whole, rest]).log_().add_(top))
+        return Rows(w.div_(whole[..., None]), rest / whole, keys / whole, cols, nats)
 
     def lse(self, layer: int, heads: Sequence[int], rows: range) -> Tensor:
         """Log-sum-exp of rows, with and without column 0: [2, h, r]."""
@@ -322,16 +332,22 @@ class ArraySource:
         if no_sink:
             if not self.signed:
                 rest = w[..., 1:].sum(-1, keepdim=True)
-                w = torch.where(rest > 0, w / rest.clamp_min(1e-38), w)
+                w = torch.where(rest > 0, w / rest.clamp_min(TINY), w)
             w[..., 0] = 0
         return w[..., cols.start : cols.stop]
 
-    def rows(self, layer: int, heads: Sequence[int], rows: Sequence[int]) -> Rows:
-        """Whole rows; a signed array has no `rest` to speak of."""
+    def rows(
+        self, layer: int, heads: Sequence[int], rows: Sequence[int], *, entropy: bool = False
+    ) -> Rows:
+        """Whole rows; a signed array has no `rest` and no entropy to speak of."""
         w = self._cut(layer, heads, rows)
         total = w.sum(-1)
         rest = torch.ones_like(total) if self.signed else w[..., 1:].sum(-1)
-        return Rows(w, rest, total, range(self.length))
+        nats = None
+        if entropy:
+            p = w / total.clamp_min(TINY)[..., None]
+            nats = torch.special.entr(p).sum(-1)
+        return Rows(w, rest, total, range(self.length), nats)
 
     def _cut(self, layer: int, heads: Sequence[int], rows: Sequence[int]) -> Tensor:
         w = self.arrays[layer][list(heads)]

@@ -1,4 +1,4 @@
-// Bundles each widget: src/<name>/index.tsx -> ../gptwidgets/static/<name>.js, and <name>.css beside it.
+// Bundles each widget: src/<name>/index.ts -> ../gptwidgets/static/<name>.js, and <name>.css beside it.
 //
 // Every widget on a page sends its whole script through the kernel's websocket, so a script has a budget.
 // `node build.mjs` builds and exits with 1 where a script is over it; `--watch` goes on building.
@@ -15,10 +15,10 @@ const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, "src");
 const target = join(here, "..", "gptwidgets", "static");
 
-const widgets = readdirSync(source).filter((name) => existsSync(join(source, name, "index.tsx")));
+const widgets = readdirSync(source).filter((name) => existsSync(join(source, name, "index.ts")));
 const entryPoints = widgets.flatMap((name) => {
   const css = join(source, name, `${name}.css`);
-  const script = { in: join(source, name, "index.tsx"), out: name };
+  const script = { in: join(source, name, "index.ts"), out: name };
   return existsSync(css) ? [script, { in: css, out: name }] : [script];
 });
 
@@ -29,8 +29,6 @@ const options = {
   minify: true,
   format: "esm",
   target: ["es2022"],
-  jsx: "automatic",
-  jsxImportSource: "preact",
   legalComments: "none",
   charset: "utf8",
   define: { "process.env.NODE_ENV": '"production"' },
@@ -65,7 +63,7 @@ if (process.argv.includes("--watch")) {
   });
   await context.watch();
 } else if (widgets.length === 0) {
-  console.error("nothing to build: no src/<name>/index.tsx");
+  console.error("nothing to build: no src/<name>/index.ts");
   process.exitCode = 1;
 } else {
   try {

@@ -2,7 +2,7 @@
 //
 // The names of the traits are those of gptwidgets/widgets/heatmap.py, in camelCase; objects inside them
 // keep the names that they have on the wire. One HeatTraits serves all views of a model.
-import { batch, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 
 /** What anywidget hands to `initialize` and `render`, as far as it is used here. */
 export interface AnyModel {

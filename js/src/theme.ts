@@ -1,5 +1,5 @@
 // What the page looks like around the widget: read once, and again when JupyterLab's theme changes.
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { type ReadonlySignal, signal } from "@preact/signals-core";
 import { luminance } from "./color";
 
 const INVISIBLE = /[,/]\s*0\)$/u;

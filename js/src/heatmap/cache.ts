@@ -3,7 +3,7 @@
 // A view says in every frame which tiles it wants. What is not there is asked for in one request; what no
 // view wants any more is cancelled. The thumbnails and the opening picture, which come without asking,
 // are tiles like others. A tile from sampled rows is shown until the exact one has come.
-import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { effect, type ReadonlySignal, signal } from "@preact/signals-core";
 import type { HeatTraits } from "../model";
 import type { Answer, Wire, WireError } from "../wire";
 import { cut, type Kept, keep, type Tile, weigh } from "./tile";

@@ -1,8 +1,9 @@
 // Pictures to take away. The PNG is drawn here, from what is on the screen; SVG and CSV are the kernel's.
 
-import { kindAndCaption } from "./Caption";
+import { follow } from "../dom";
+import { kindAndCaption } from "./caption";
 import { fileName, headTitle, tokenCount } from "./format";
-import { remark } from "./Legend";
+import { stops } from "./legend";
 import type { Panels } from "./panels";
 
 export type Format = "png" | "svg" | "csv";
@@ -18,7 +19,7 @@ export async function exportAs(format: Format, panels: Panels): Promise<void> {
   const { traits, wire } = panels;
   const name = fileName(traits.info.peek().name ?? "", traits.layer.peek(), traits.head.peek(), format);
   if (format === "png") {
-    download(await toBlob(drawPicture(panels, { width: 900, ratio: 2, dark: false })), name);
+    download(await toBlob(drawPicture(panels, { width: 900, ratio: 2 })), name);
     return;
   }
   const { content, buffers } = await wire.request("export", { format }, { timeout: 120_000 });
@@ -46,7 +47,6 @@ interface PictureOptions {
   /** Of the whole picture, CSS pixels; the head is a square of it. */
   width: number;
   ratio: number;
-  dark?: boolean;
   note?: string;
 }
 
@@ -57,7 +57,7 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
   const palette = panels.palette.peek();
   const margin = 24;
   const inner = width - 2 * margin;
-  const [kind, caption] = kindAndCaption(panels);
+  const [kind, caption] = kindAndCaption(traits);
   const { name = "", length = 0 } = traits.info.peek();
   const title = traits.title.peek() || headTitle(traits.layer.peek(), traits.head.peek());
   const about = [
@@ -95,7 +95,7 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
 
   let y = margin + 52 + side + 16;
   const ramp = context.createLinearGradient(margin, 0, margin + 240, 0);
-  for (let k = 0; k <= 32; k++) ramp.addColorStop(k / 32, palette.cssAt(k / 32));
+  for (const [k, color] of stops(palette).entries()) ramp.addColorStop(k / 32, color);
   context.fillStyle = ramp;
   context.fillRect(margin, y, 240, 10);
   context.fillStyle = theme.soft;
@@ -109,8 +109,7 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
   const scale = { linear: "linear scale", sqrt: "square-root scale", log: "logarithmic scale" }[
     palette.scale
   ];
-  const remarks = [scale, remark(traits.hideSink.peek(), palette.signed)].filter(Boolean).join(" · ");
-  context.fillText(remarks, margin + 264, y + 10, inner - 264);
+  context.fillText(scale, margin + 264, y + 10, inner - 264);
   y += 52;
   context.fillStyle = theme.ink;
   for (const line of lines) {
@@ -135,42 +134,45 @@ function wrap(context: CanvasRenderingContext2D, text: string, width: number): s
 
 const MOST = 200_000; // bytes of a picture that is kept in the notebook
 const SETTLED = 1500; // ms without a change
+const SIZES = [
+  [800, 1.5],
+  [800, 1],
+  [560, 1],
+] as const;
 
 /** Keeps the notebook's saved picture up to date: after things have settled, and whenever the kernel asks. */
-export function keepPicture(panels: Panels, ends: AbortSignal): () => void {
-  const { wire } = panels;
+export function keepPicture(panels: Panels): void {
+  const { traits, wire, matrix, palette, theme, connection, signal } = panels;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let sent = "";
   const send = async (): Promise<void> => {
-    timer = undefined;
-    const { traits, matrix, connection } = panels;
-    if (ends.aborted || traits.status.peek() !== "ready" || !matrix.peek() || connection.peek() !== "live")
-      return;
-    if (document.visibilityState === "hidden") return;
+    const ready = traits.status.peek() === "ready" && connection.peek() === "live" && matrix.peek();
+    if (!ready || signal.aborted || document.hidden) return;
     const note = "This is a picture; run the cell to explore it.";
-    for (const [width, ratio] of [
-      [800, 1.5],
-      [800, 1],
-      [560, 1],
-    ] as const) {
+    for (const [width, ratio] of SIZES) {
       const blob = await toBlob(drawPicture(panels, { width, ratio, note }));
       if (blob.size > MOST) continue;
       const bytes = new Uint8Array(await blob.arrayBuffer());
-      const name = `${bytes.length}|${bytes.slice(-64).join()}`;
-      if (name === sent) return;
+      const name = `${bytes.length}|${bytes.slice(-64).join()}`; // of a PNG the end holds its checksums
+      if (name !== sent) await wire.request("picture", {}, { timeout: 10_000, buffers: [bytes] });
       sent = name;
-      await wire.request("picture", {}, { timeout: 10_000, buffers: [bytes] });
       return;
     }
   };
-  const settle = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      const idle = window.requestIdleCallback ?? ((callback: () => void) => setTimeout(callback, 0));
-      idle(() => void send().catch(() => undefined));
-    }, SETTLED);
-  };
-  wire.onEvent("picture_please", () => void send().catch(() => undefined), ends);
-  ends.addEventListener("abort", () => clearTimeout(timer), { once: true });
-  return settle;
+  const soon = (): void => void send().catch(() => undefined);
+  const idle = window.requestIdleCallback ?? ((callback: () => void) => setTimeout(callback));
+  wire.onEvent("picture_please", soon, signal);
+  follow(() => {
+    void [palette.value, theme.value, connection.value, matrix.value, traits.status.value, traits.info.value];
+    void [
+      traits.view.value,
+      traits.layer.value,
+      traits.head.value,
+      traits.hideSink.value,
+      traits.title.value,
+    ];
+    void [traits.query.value, traits.key.value];
+    timer = setTimeout(() => idle(soon), SETTLED);
+    return () => clearTimeout(timer);
+  });
 }

@@ -1,11 +1,11 @@
 // The tokens as running text, coloured by weight. Passages near the window are spans, one a token; far ones are
 // plain text. Elements are changed by hand: 32,768 tokens are recoloured at every hover.
-
-import { effect, untracked } from "@preact/signals";
+import { follow, h, onEnd } from "../dom";
 import { weight } from "./format";
-import { type Panels, quote } from "./panels";
+import { lock, lockedToken, type Panels, quote } from "./panels";
 import {
   moveToken,
+  type Passage,
   passageOf,
   passages,
   type Rgb,
@@ -15,21 +15,25 @@ import {
   written,
 } from "./passages";
 
-const STEPS = 48; // shades
+const SHADES = 48;
+const PATIENCE = 60; // ms a token is pointed at before its line is asked for
 
-/** Shows panels.traits.tokens in `host`, which scrolls, until `ends` aborts. */
-export function mountFlow(host: HTMLElement, panels: Panels, ends: AbortSignal): void {
-  const { traits, hover, pointed, palette, theme, tip, lines } = panels;
-  let pieces: readonly string[] = [];
-  let cuts: [number, number][] = [];
+/** The text of panels.traits.tokens, for as long as the part of the page that is being built. */
+export function mountFlow(panels: Panels): HTMLElement {
+  const { traits, hover, pointed, most, palette, theme, tip, lines } = panels;
+  let pieces: readonly string[] | undefined;
+  let special = new Set<number>();
+  let cuts: Passage[] = [];
   let blocks: HTMLElement[] = [];
   let weights: Float32Array | undefined;
   let shades: Tint[] = [];
+  let marked: Element[] = [];
   let active = 0; // the token under the keys
-  let marked: [Element, string][] = [];
 
-  const spanOf = (token: number | null): HTMLElement | undefined => {
-    if (token === null || token < 0 || token >= pieces.length) return;
+  const length = (): number => pieces?.length ?? 0;
+
+  const spanOf = (token: number | null | undefined): HTMLElement | undefined => {
+    if (typeof token !== "number" || !(token >= 0 && token < length())) return;
     const block = passageOf(cuts, token);
     return blocks[block]?.children[token - (cuts[block]?.[0] ?? 0)] as HTMLElement | undefined;
   };
@@ -37,301 +41,228 @@ export function mountFlow(host: HTMLElement, panels: Panels, ends: AbortSignal):
   /** A passage token by token. */
   const open = (index: number): void => {
     const block = blocks[index];
-    const [from = 0, to = 0] = cuts[index] ?? [];
     if (!block || block.childElementCount > 0) return;
-    const spans: HTMLElement[] = [];
-    for (let token = from; token < to; token++) {
-      const piece = pieces[token] ?? "";
-      const span = document.createElement("span");
-      span.textContent = written(piece);
-      span.id = `${panels.id}-t${token}`;
-      span.setAttribute("role", "option");
-      span.dataset["token"] = String(token);
-      if (special.has(token)) span.className = "gw-special";
-      else if (piece.startsWith(" ")) span.className = "gw-spaced";
-      spans.push(span);
-    }
+    const [from, to] = cuts[index] as Passage;
+    const spans = (pieces ?? []).slice(from, to).map((piece, k) => {
+      const kind = special.has(from + k) ? ".gw-special" : piece.startsWith(" ") ? ".gw-spaced" : "";
+      const props = { id: `${panels.id}-t${from + k}`, role: "option", "data-token": from + k };
+      return h(`span${kind}`, props, written(piece));
+    });
     block.replaceChildren(...spans);
     colour(index);
     mark();
   };
 
-  /** A passage as one text. */
-  const shut = (index: number): void => {
-    const [from = 0, to = 0] = cuts[index] ?? [];
-    const block = blocks[index];
-    if (block && block.childElementCount > 0)
-      block.textContent = pieces.slice(from, to).map(written).join("");
-  };
+  const plain = ([from, to]: Passage): string => (pieces ?? []).slice(from, to).map(written).join("");
 
   const near = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries) {
         const index = blocks.indexOf(target as HTMLElement);
         if (isIntersecting) open(index);
-        else shut(index);
+        else if (target.childElementCount > 0) target.textContent = plain(cuts[index] as Passage);
       }
     },
-    { root: host, rootMargin: "600px 0px" },
+    { rootMargin: "400px 0px" },
   );
-  ends.addEventListener("abort", () => near.disconnect(), { once: true });
+  onEnd(() => near.disconnect());
 
+  /** Colours a passage; a span whose shade stays is not touched. */
   const colour = (index: number): void => {
-    const block = blocks[index];
-    const from = cuts[index]?.[0] ?? 0;
-    if (!block) return;
-    const signed = palette.peek().signed;
-    let token = from;
-    for (const child of block.children) {
-      const span = child as HTMLElement;
+    const { at, css, ink, signed, name } = palette.peek();
+    let token = cuts[index]?.[0] ?? 0;
+    for (const span of (blocks[index]?.children ?? []) as Iterable<HTMLElement>) {
       const value = weights?.[token] ?? Number.NaN;
       token += 1;
-      const share = Number.isNaN(value) ? 0 : palette.peek().at(value);
-      const step = Math.round((signed ? Math.abs(2 * share - 1) : share) * STEPS);
-      const key = signed && value < 0 ? -step : step;
-      if (span.dataset["step"] === String(key)) continue;
-      span.dataset["step"] = String(key);
-      const shade =
-        signed && step > 0
-          ? { background: palette.peek().css(value), color: palette.peek().ink(value) }
-          : shades[step];
+      const share = Number.isNaN(value) ? 0 : signed ? Math.abs(2 * at(value) - 1) : at(value);
+      const step = Math.round(share * SHADES);
+      const key = signed ? `${name}${value}` : `${name}${step}`;
+      if (span.dataset["shade"] === key) continue;
+      span.dataset["shade"] = key;
+      const shade = signed && step > 0 ? { background: css(value), color: ink(value) } : shades[step];
       span.style.backgroundColor = shade?.background ?? "";
       span.style.color = shade?.color ?? "";
     }
   };
 
-  const recolour = (): void => {
+  const show = (line?: Float32Array): void => {
+    weights = line?.length === length() ? line : undefined;
+    let best = -1;
+    let value = 0;
+    for (const [token, one] of (weights ?? []).entries()) {
+      if (Math.abs(one) > Math.abs(value)) [best, value] = [token, one];
+    }
+    most.value = best < 0 ? null : [best, value];
     for (const index of blocks.keys()) colour(index);
   };
 
   const mark = (): void => {
-    for (const [element, name] of marked) element.classList.remove(name);
+    for (const span of marked) span.classList.remove("gw-row", "gw-col", "gw-locked", "gw-active");
     marked = [];
     const put = (token: number | null | undefined, name: string): void => {
-      const span = spanOf(token ?? null);
-      if (!span) return;
-      span.classList.add(name);
-      marked.push([span, name]);
+      const span = spanOf(token);
+      span?.classList.add(name);
+      if (span) marked.push(span);
     };
-    put(locked(), "gw-locked");
     put(hover.peek()?.row, "gw-row");
     put(hover.peek()?.col, "gw-col");
+    put(lockedToken(traits), "gw-locked");
     if (host.matches(":focus-visible")) put(active, "gw-active");
   };
 
-  /** The token whose line is shown: of the query or of the key, as the direction has it. */
-  const locked = (): number | null =>
-    traits.direction.peek() === "from" ? traits.query.peek() : traits.key.peek();
-
-  const lock = (token: number | null): void => {
-    const [mine, other] =
-      traits.direction.peek() === "from" ? [traits.query, traits.key] : [traits.key, traits.query];
-    mine.value = mine.peek() === token ? null : token;
-    other.value = null;
-  };
-
-  let special = new Set<number>();
-  const build = (): void => {
-    const { pieces: now = [], groups = null, special: marks = [] } = traits.tokens.value;
-    if (now === pieces && blocks.length > 0) return;
-    near.disconnect();
-    pieces = now;
-    special = new Set(marks);
-    cuts = passages(pieces, groups);
-    weights = undefined;
-    active = Math.min(active, Math.max(0, pieces.length - 1));
-    host.dir = textDirection(pieces.filter((_, token) => !special.has(token)));
-    blocks = cuts.map(([from, to]) => {
-      const block = document.createElement("span");
-      block.textContent = pieces.slice(from, to).map(written).join("");
-      return block;
-    });
-    host.replaceChildren(...blocks);
-    if (blocks.length > 0) open(0);
-    for (const block of blocks) near.observe(block);
-  };
-
-  const tokenOf = (event: Event): number | undefined => {
-    const token = (event.target as HTMLElement).dataset?.["token"];
-    return token === undefined ? undefined : Number(token);
-  };
+  const toggle = (token: number): void => lock(traits, lockedToken(traits) === token ? null : token);
 
   const point = (token: number | null): void => {
     pointed.value = token;
-    const fixed = locked();
-    if (token === null) hover.value = null;
-    else if (fixed === null) hover.value = { row: token, col: token };
-    else {
-      const value = weights?.[token];
-      const [row, col] = traits.direction.peek() === "from" ? [fixed, token] : [token, fixed];
-      hover.value = { row, col, ...(value !== undefined && { value }) };
-    }
-  };
-
-  const showTip = (token: number, span: Element): void => {
-    const box = panels.root.getBoundingClientRect();
-    const at = span.getClientRects()[0] ?? span.getBoundingClientRect();
-    const quiet = [`token ${token}, id ${traits.tokens.peek().ids?.[token] ?? "?"}`];
-    const fixed = locked();
-    const value = weights?.[token];
-    if (fixed !== null && value !== undefined) {
-      quiet.unshift(Number.isNaN(value) ? "no weight: masked" : `weight ${weight(value)}`);
-    }
-    tip.value = {
-      x: at.left - box.left + at.width / 2,
-      y: at.bottom - box.top,
-      strong: `“${untracked(() => quote(traits, token))}”`,
-      quiet,
-    };
-  };
-
-  const { signal } = panels;
-  const listening = { signal: AbortSignal.any([signal, ends]) };
-  host.addEventListener(
-    "pointermove",
-    (event) => {
-      const token = tokenOf(event);
-      if (token === undefined || token === pointed.peek()) return;
-      point(token);
-      showTip(token, event.target as Element);
-    },
-    listening,
-  );
-  host.addEventListener(
-    "pointerleave",
-    () => {
-      point(null);
+    const fixed = lockedToken(traits);
+    if (token === null) {
+      hover.value = null;
       tip.value = null;
-    },
-    listening,
-  );
-  host.addEventListener(
-    "click",
-    (event) => {
-      const token = tokenOf(event);
-      if (token === undefined || String(getSelection() ?? "") !== "") return;
-      active = token;
-      lock(token);
-    },
-    listening,
-  );
-  host.addEventListener("focus", () => go(active, false), listening);
-  host.addEventListener(
-    "blur",
-    () => {
-      point(null);
-      mark();
-    },
-    listening,
-  );
-  host.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.altKey || event.metaKey) return;
-      if (event.key === "Enter" || event.key === " ") lock(active);
-      else if (event.key === "Escape" && locked() !== null) lock(locked());
-      else if (event.key === "ArrowUp" || event.key === "ArrowDown")
-        go(lineOff(event.key === "ArrowDown" ? 1 : -1));
-      else {
-        const to = moveToken(active, event.key, pieces.length, host.dir === "rtl");
-        if (to === undefined) return;
-        go(to);
-      }
-      event.preventDefault();
-      event.stopPropagation();
-    },
-    listening,
-  );
+      return;
+    }
+    const value = fixed === null ? undefined : weights?.[token];
+    const [row, col] =
+      fixed === null ? [token, token] : traits.direction.peek() === "from" ? [fixed, token] : [token, fixed];
+    hover.value = { row, col, ...(value !== undefined && { value }) };
+    const at = spanOf(token)?.getClientRects()[0];
+    if (!at) return;
+    const box = panels.root.getBoundingClientRect();
+    const quiet: [string, string][] = [
+      ["position", `${token}`],
+      ["id", `${traits.tokens.peek().ids?.[token] ?? "–"}`],
+    ];
+    if (value !== undefined) quiet.unshift(["weight", Number.isNaN(value) ? "masked" : weight(value)]);
+    tip.value = { x: at.left - box.left, y: at.bottom - box.top, strong: quote(traits, token), quiet };
+  };
+
+  /** Leads the keys to a token. */
+  const go = (token: number): void => {
+    active = token;
+    open(passageOf(cuts, token));
+    host.setAttribute("aria-activedescendant", `${panels.id}-t${token}`);
+    spanOf(token)?.scrollIntoView({ block: "nearest" });
+    point(token);
+    mark();
+  };
 
   /** The token a line further down or up, at about the same place of it. */
   const lineOff = (way: 1 | -1): number => {
     const here = spanOf(active)?.getBoundingClientRect();
     if (!here) return active;
     const x = here.left + here.width / 2;
-    let best = active;
-    let least = Infinity;
-    let line: number | undefined;
-    for (let token = active + way; token >= 0 && token < pieces.length; token += way) {
+    let [best, least, line] = [active, Infinity, Infinity];
+    for (let token = active + way; token >= 0 && token < length(); token += way) {
+      open(passageOf(cuts, token));
       const box = spanOf(token)?.getBoundingClientRect();
-      if (!box) break;
-      const off = way * (box.bottom - here.bottom);
-      if (off < here.height / 2) continue;
-      line ??= off;
-      if (off > line + here.height / 2) break;
+      const down = box ? way * (box.bottom - here.bottom) : 0;
+      if (!box || down < here.height / 2) continue;
+      if (down > line + here.height / 2) break;
+      line = Math.min(line, down);
       const away = Math.abs(box.left + box.width / 2 - x);
       if (away < least) [best, least] = [token, away];
     }
     return best;
   };
 
-  const go = (token: number, tell = true): void => {
-    if (pieces.length === 0) return;
-    active = token;
-    open(passageOf(cuts, token));
-    const span = spanOf(token);
-    host.setAttribute("aria-activedescendant", `${panels.id}-t${token}`);
-    point(token);
-    mark();
-    if (tell) span?.scrollIntoView({ block: "nearest" });
+  const tokenOf = (event: Event): number | undefined => {
+    const token = (event.target as HTMLElement).dataset["token"];
+    return token === undefined ? undefined : Number(token);
   };
 
-  const stops = [
-    effect(build),
-    effect(() => {
-      const { accent, paper } = theme.value;
-      const [from, ground] = [rgbOf(accent), rgbOf(paper)];
-      shades = Array.from({ length: STEPS + 1 }, (_, step) => tint((step / STEPS) * 0.92, from, ground));
-      void palette.value;
-      for (const span of host.querySelectorAll<HTMLElement>("[data-step]")) delete span.dataset["step"];
-      recolour();
-    }),
-    effect(() => {
-      void [hover.value, traits.query.value, traits.key.value, traits.direction.value, traits.tokens.value];
+  const onkeydown = (event: KeyboardEvent): void => {
+    const { key } = event;
+    if (event.altKey || event.metaKey || length() === 0) return;
+    if (key === "Enter" || key === " ") toggle(active);
+    else if (key === "Escape") lock(traits, null);
+    else if (key === "ArrowDown" || key === "ArrowUp") go(lineOff(key === "ArrowDown" ? 1 : -1));
+    else {
+      const to = moveToken(active, { key, length: length(), rtl: host.dir === "rtl" });
+      if (to === undefined) return;
+      go(to);
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  const host = h("div.gw-flow", {
+    role: "listbox",
+    "aria-label": "Tokens; Enter keeps one",
+    tabindex: 0,
+    onkeydown,
+    onpointermove: (event: Event) => {
+      const token = tokenOf(event);
+      if (token !== undefined && token !== pointed.peek()) point(token);
+    },
+    onpointerleave: () => point(null),
+    onclick: (event: Event) => {
+      const token = tokenOf(event);
+      if (token === undefined || String(getSelection()) !== "") return;
+      active = token;
+      toggle(token);
+    },
+    onfocus: () => host.matches(":focus-visible") && length() > 0 && go(active),
+    onblur: () => {
+      point(null);
       mark();
-    }),
-    // The line to show, asked for again whenever head, variant, record or token change.
-    effect(() => {
-      const direction = traits.direction.value;
-      const fixed = direction === "from" ? traits.query.value : traits.key.value;
-      const token = fixed ?? pointed.value;
-      void [
-        traits.layer.value,
-        traits.head.value,
-        traits.hideSink.value,
-        traits.info.value,
-        traits.tokens.value,
-      ];
-      const show = (line: Float32Array | undefined): void => {
-        weights = line?.length === pieces.length ? line : undefined;
-        recolour();
-      };
-      if (token === null || token >= pieces.length || traits.status.value !== "ready") return show(undefined);
-      const there = lines.peek(token, direction);
-      if (there) return show(there);
-      const asking = new AbortController();
-      const timer = setTimeout(
-        () => {
-          lines.fetch(token, direction, asking.signal).then(show, () => undefined);
-        },
-        fixed === null ? 60 : 0,
-      );
-      return () => {
-        clearTimeout(timer);
-        asking.abort();
-      };
-    }),
-    effect(() => {
-      const fixed = traits.direction.value === "from" ? traits.query.value : traits.key.value;
-      if (fixed === null || fixed === active) return;
-      open(passageOf(cuts, fixed));
-      active = fixed;
-      spanOf(fixed)?.scrollIntoView({ block: "nearest" });
-    }),
-  ];
-  ends.addEventListener("abort", () => stops.forEach((stop) => stop()), { once: true });
+    },
+  });
+
+  follow(() => {
+    const { pieces: now = [], groups = null, special: marks = [] } = traits.tokens.value;
+    if (now === pieces) return;
+    near.disconnect();
+    pieces = now;
+    special = new Set(marks);
+    cuts = passages(now, groups);
+    active = Math.min(active, Math.max(0, length() - 1));
+    weights = undefined;
+    host.dir = textDirection(now.filter((_, token) => !special.has(token)));
+    blocks = cuts.map((cut) => h("span", {}, plain(cut)));
+    host.replaceChildren(...blocks);
+    open(0);
+    for (const block of blocks) near.observe(block);
+  });
+  follow(() => {
+    const [accent, ground] = [rgbOf(theme.value.accent), rgbOf(theme.value.paper)];
+    shades = Array.from({ length: SHADES + 1 }, (_, step) => tint((0.9 * step) / SHADES, accent, ground));
+    void palette.value;
+    for (const index of blocks.keys()) colour(index);
+  });
+  follow(() => {
+    void [hover.value, traits.tokens.value];
+    lockedToken(traits);
+    mark();
+  });
+  // The line to show, looked for again whenever head, variant, record or token change.
+  follow(() => {
+    const { direction, layer, head, hideSink, info, status } = traits;
+    const fixed = lockedToken(traits);
+    const token = fixed ?? pointed.value;
+    void [layer.value, head.value, hideSink.value, info.value, traits.tokens.value];
+    if (token === null || token >= length() || status.value !== "ready") return show();
+    const there = lines.peek(token, direction.value);
+    if (there) return show(there);
+    const asking = new AbortController();
+    const fetch = (): void =>
+      void lines.fetch(token, direction.peek(), asking.signal).then(show, () => undefined);
+    const timer = setTimeout(fetch, fixed === null ? PATIENCE : 0);
+    return () => {
+      clearTimeout(timer);
+      asking.abort();
+    };
+  });
+  follow(() => {
+    const fixed = lockedToken(traits);
+    if (fixed === null || fixed === active || fixed >= length()) return;
+    active = fixed;
+    open(passageOf(cuts, fixed));
+    const span = spanOf(fixed);
+    if (span) host.scrollTop = Math.max(0, span.offsetTop - host.clientHeight / 2);
+  });
+  return host;
 }
 
-/** Any CSS colour as the canvas understands it. */
+/** Any CSS colour, as the canvas understands it. */
 function rgbOf(css: string): Rgb {
   const context = document.createElement("canvas").getContext("2d");
   if (!context) return [128, 128, 128];

@@ -121,6 +121,16 @@ export function arrange(
   return { cells, columns: Math.max(1, heads.length), ranked };
 }
 
+const LEAST = 9; // pixels of a cell
+const MOST = 76;
+const GAP = 2;
+
+/** How wide the overview would like to be, where its height is given: cells as high as fit, twice as wide. */
+export function wantedWidth(rows: number, columns: number, height: number): number {
+  const step = Math.min(MOST, Math.max(LEAST, height / Math.max(1, rows) - GAP));
+  return 48 + columns * (Math.min(MOST, 2 * step) + GAP);
+}
+
 /** The largest cells with which all heads fit into width × height, never under `least` pixels: then it scrolls.
  *
  * Cells may be up to twice as wide as high, so that thirty layers of nine heads use the width they have.
@@ -129,7 +139,7 @@ export function lay(
   arrangement: Arrangement,
   width: number,
   height: number,
-  { type = 11, least = 14, most = 76, scrollbar = 12 } = {},
+  { type = 11, least = LEAST, most = MOST, scrollbar = 12 } = {},
 ): Layout {
   const { cells, ranked } = arrangement;
   if (ranked) return layRanking(arrangement, width, type);
@@ -137,19 +147,18 @@ export function lay(
   const rows = Math.max(1, Math.ceil(cells.length / columns));
   const left = Math.ceil(type * 2.3) + 4;
   const top = Math.ceil(type * 1.5);
-  const gap = 2;
-  const share = (length: number, count: number): number => Math.floor(length / count) - gap;
+  const share = (length: number, count: number): number => Math.floor(length / count) - GAP;
   let cellWidth = Math.max(least, Math.min(most, share(width - left, columns)));
   let cellHeight = Math.max(least, Math.min(most, share(height - top, rows)));
   cellHeight = Math.min(cellHeight, cellWidth);
   // A drawing higher than its window gets a scroll bar, which takes from the width.
-  if (rows * (cellHeight + gap) + top > height) {
+  if (rows * (cellHeight + GAP) + top > height) {
     cellWidth = Math.max(least, Math.min(most, share(width - left - scrollbar, columns)));
   }
   cellWidth = Math.min(cellWidth, cellHeight * 2);
-  const stepX = cellWidth + gap;
-  const stepY = cellHeight + gap;
-  const size = { width: left + columns * stepX - gap, height: top + rows * stepY - gap };
+  const stepX = cellWidth + GAP;
+  const stepY = cellHeight + GAP;
+  const size = { width: left + columns * stepX - GAP, height: top + rows * stepY - GAP };
   return { ...arrangement, rows, cellWidth, cellHeight, stepX, stepY, left, top, ...size };
 }
 

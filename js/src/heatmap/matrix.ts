@@ -4,7 +4,7 @@
 // trait, so that Python and other views of the widget see the same. On the host stand, for tests:
 // data-painted (paintings so far), data-tiles-pending (tiles that are still missing), and after each
 // painting a "gw-drawn" event with {ms: from the event that caused it, paint: the painting alone}.
-import { effect, signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals-core";
 import { decode } from "../color";
 import { watchTheme } from "../theme";
 import { paintAxes } from "./axes";

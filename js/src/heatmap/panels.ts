@@ -1,13 +1,13 @@
 // What the panels around the matrix share: one Shared a model, so that several views have the same tiles and a
 // re-created view paints at once; one Panels a view.
 
-import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { makePalette, type Palette } from "../color";
 import { type AnyModel, type HeatTraits, heatTraits } from "../model";
 import { type Theme, watchTheme } from "../theme";
-import { createWire, type Wire } from "../wire";
+import { createWire, type Fields, type Wire } from "../wire";
 import { TileCache } from "./cache";
-import { type Arrangement, arrange } from "./layout";
+import { type Arrangement, arrange, type Cell } from "./layout";
 import { createLines, type Lines } from "./lines";
 import { createThumbs, type Thumbs } from "./thumbs";
 import type { HeatContext, Hover, MatrixHandle } from "./types";
@@ -31,7 +31,8 @@ export interface Tip {
   readonly x: number;
   readonly y: number;
   readonly strong: string;
-  readonly quiet: readonly string[];
+  /** Words and, to the right of them, a figure. */
+  readonly quiet: readonly (readonly [words: string, figure?: string])[];
 }
 
 export interface Panels extends HeatContext, Omit<Shared, "ends"> {
@@ -44,8 +45,13 @@ export interface Panels extends HeatContext, Omit<Shared, "ends"> {
   /** The token under the pointer in the text. */
   readonly pointed: Signal<number | null>;
   readonly editing: Signal<boolean>;
-  /** Said aloud to a screen reader, once. */
-  readonly say: Signal<string>;
+  /** What went wrong with something that was asked for here; "" where nothing did. */
+  readonly said: Signal<string>;
+  /** The token that gets most of the weight that the text shows, and how much. */
+  readonly most: Signal<readonly [token: number, weight: number] | null>;
+  readonly choose: (cell: Pick<Cell, "layer" | "head"> | undefined) => void;
+  /** Asks the kernel for a job whose progress comes with the traits. */
+  readonly ask: (kind: string, body?: Fields) => void;
   /** The base font size, CSS pixels. */
   readonly type: ReadonlySignal<number>;
   /** A prefix for ids, of this view only. */
@@ -117,6 +123,7 @@ export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): 
       scores: traits.scores.value,
     }),
   );
+  const said = signal("");
   return {
     ...parts,
     root,
@@ -127,11 +134,37 @@ export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): 
     tip: signal<Tip | null>(null),
     pointed: signal<number | null>(null),
     editing: signal(false),
-    say: signal(""),
+    said,
+    most: signal<readonly [number, number] | null>(null),
+    choose(cell) {
+      if (!cell) return;
+      batch(() => {
+        traits.layer.value = cell.layer;
+        traits.head.value = cell.head;
+      });
+    },
+    ask(kind, body) {
+      said.value = "";
+      parts.wire.request(kind, body).catch((error: Error) => {
+        if (!ends.aborted) said.value = error.message;
+      });
+    },
     type: computed(() => (traits.presentation.value ? 18 : 13)),
     id: `gw${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36)}`,
     signal: ends,
   };
+}
+
+/** The token whose line is shown and kept: the query, or the key where it is asked who looks at it. */
+export const lockedToken = ({ direction, query, key }: HeatTraits): number | null =>
+  direction.value === "from" ? query.value : key.value;
+
+/** Keeps a token in its place; another one is let go. */
+export function lock({ direction, query, key }: HeatTraits, token: number | null): void {
+  batch(() => {
+    query.value = direction.value === "from" ? token : null;
+    key.value = direction.value === "from" ? null : token;
+  });
 }
 
 /** A token's piece as it is quoted: short, on one line, always something to see. */

@@ -91,12 +91,13 @@ export function textDirection(pieces: readonly string[]): "ltr" | "rtl" {
 }
 
 /** Where a key leads the token under the keys; undefined for a key that is not the text's. */
-export function moveToken(token: number, key: string, length: number, rtl: boolean): number | undefined {
-  const forward = rtl ? "ArrowLeft" : "ArrowRight";
-  const back = rtl ? "ArrowRight" : "ArrowLeft";
+export function moveToken(
+  token: number,
+  { key, length, rtl = false }: { key: string; length: number; rtl?: boolean },
+): number | undefined {
   const by: Record<string, number> = {
-    [forward]: 1,
-    [back]: -1,
+    ArrowRight: rtl ? -1 : 1,
+    ArrowLeft: rtl ? 1 : -1,
     PageDown: 50,
     PageUp: -50,
     Home: -Infinity,

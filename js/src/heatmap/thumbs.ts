@@ -1,7 +1,7 @@
 // The overview's thumbnails: the first ones come with the traits, the rest is asked for when it shows.
 // One store a model; its views share it.
 
-import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { effect, type ReadonlySignal, signal } from "@preact/signals-core";
 import { type HeatTraits, variantOf, type Which } from "../model";
 import type { Answer, Wire } from "../wire";
 import type { Thumbnail } from "./layout";

@@ -1,5 +1,5 @@
 // The seam between the matrix and the panels around it.
-import type { ReadonlySignal, Signal } from "@preact/signals";
+import type { ReadonlySignal, Signal } from "@preact/signals-core";
 import type { Palette } from "../color";
 import type { HeatTraits } from "../model";
 import type { Wire } from "../wire";

@@ -71,12 +71,12 @@ describe("reading direction", () => {
   });
 
   it("turns the arrow keys round", () => {
-    expect(moveToken(5, "ArrowRight", 10, false)).toBe(6);
-    expect(moveToken(5, "ArrowRight", 10, true)).toBe(4);
-    expect(moveToken(9, "ArrowRight", 10, false)).toBe(9);
-    expect(moveToken(5, "Home", 10, false)).toBe(0);
-    expect(moveToken(5, "End", 10, true)).toBe(9);
-    expect(moveToken(5, "Enter", 10, false)).toBeUndefined();
+    expect(moveToken(5, { key: "ArrowRight", length: 10, rtl: false })).toBe(6);
+    expect(moveToken(5, { key: "ArrowRight", length: 10, rtl: true })).toBe(4);
+    expect(moveToken(9, { key: "ArrowRight", length: 10, rtl: false })).toBe(9);
+    expect(moveToken(5, { key: "Home", length: 10, rtl: false })).toBe(0);
+    expect(moveToken(5, { key: "End", length: 10, rtl: true })).toBe(9);
+    expect(moveToken(5, { key: "Enter", length: 10, rtl: false })).toBeUndefined();
   });
 });
 

@@ -1,42 +1,45 @@
 // The attention heatmap's front end. A factory: what several views of one model share lives in its closure, and
 // nothing at the module's level, since hosts differ in how often they import a module.
-
-import { render } from "preact";
+import { build } from "../dom";
 import type { AnyModel } from "../model";
-import { App } from "./App";
+import { app } from "./app";
 import { panelsOf, type Shared, share } from "./panels";
 
 interface Props {
   model: AnyModel;
-  /** Since anywidget 0.10; older hosts call what is returned. */
+  /** Newer hosts end things by this, older ones by calling what is returned. */
   signal?: AbortSignal;
 }
 
 export default () => {
   let shared: Shared | undefined;
+  const begin = ({ model, signal }: Props): Shared => {
+    const made = share(model, signal);
+    shared = made;
+    return made;
+  };
   return {
-    initialize({ model, signal }: Props) {
-      shared = share(model, signal);
-      const made = shared;
-      return () => made.ends.abort();
+    initialize(props: Props) {
+      const { ends } = begin(props);
+      return () => ends.abort();
     },
     render({ model, el, signal }: Props & { el: HTMLElement }) {
-      shared ??= share(model, signal);
+      const parts = shared ?? begin({ model });
       const ends = new AbortController();
-      signal?.addEventListener("abort", () => ends.abort(), { once: true });
       const root = document.createElement("div");
       root.className = "gw-heatmap";
       root.setAttribute("role", "group");
       // Letters typed here are the widget's, and not JupyterLab's commands on cells.
       root.dataset["lmSuppressShortcuts"] = "true";
       el.append(root);
-      const panels = panelsOf(shared, root, ends.signal);
-      render(<App panels={panels} />, root);
+      const [, end] = build(() => app(panelsOf(parts, root, ends.signal)));
       const leave = (): void => {
+        if (ends.signal.aborted) return;
         ends.abort();
-        render(null, root);
+        end();
         root.remove();
       };
+      signal?.addEventListener("abort", leave, { once: true });
       return leave;
     },
   };

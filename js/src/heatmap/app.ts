@@ -1,0 +1,110 @@
+// The layout: one row of controls; the overview left and the chosen head large beside it; the text under both.
+// Under 900 pixels of the widget's own width they stack (heatmap.css). Room is kept before anything is there.
+import { computed } from "@preact/signals-core";
+import { type Child, follow, h, onEnd } from "../dom";
+import type { HeatTraits } from "../model";
+import { kindAndCaption } from "./caption";
+import { controls } from "./controls";
+import { keepPicture } from "./export";
+import { headTitle } from "./format";
+import { wantedWidth } from "./layout";
+import { legend } from "./legend";
+import { mountMatrix } from "./matrix";
+import { overview } from "./overview";
+import type { Panels } from "./panels";
+import { front, frontOf, notes } from "./states";
+import { text } from "./text";
+import { iconButton } from "./ui";
+
+export function app(panels: Panels): void {
+  const { root, traits, matrix } = panels;
+  const waiting = computed(() => frontOf(traits.status.value, (traits.info.value.length ?? 0) > 0));
+  const wanted = computed(() => {
+    const { layers = [], n_heads: heads = 0 } = traits.info.value;
+    const more = traits.aggregates.value ? 2 : 0;
+    return wantedWidth(layers.length + more, heads + more, traits.height.value - 60);
+  });
+  const host = h("div.gw-matrix");
+  root.append(
+    h(
+      "div.gw-all",
+      {},
+      () => traits.title.value !== "" && h("h2.gw-title", {}, traits.title.value),
+      controls(panels),
+      notes(panels),
+      h(
+        "div.gw-pictures",
+        { "data-front": () => waiting.value },
+        overview(panels),
+        h(
+          "section.gw-head",
+          { "aria-label": "Chosen head" },
+          h(
+            "header",
+            {},
+            h(
+              "div.gw-bar",
+              {},
+              title(traits),
+              h("span.gw-push"),
+              iconButton("plus", "Closer", () => matrix.peek()?.zoomBy(2)),
+              iconButton("minus", "Further away", () => matrix.peek()?.zoomBy(0.5)),
+              iconButton("whole", "The whole head", () => matrix.peek()?.reset()),
+            ),
+            h(
+              "div.gw-bar.gw-caption",
+              {},
+              h("p", {}, () => kindAndCaption(traits)[1]),
+              legend(panels),
+            ),
+          ),
+          host,
+        ),
+        front(panels),
+      ),
+      () => waiting.value !== "empty" && text(panels),
+    ),
+    h("div.gw-tip", { "aria-hidden": "true", style: () => placeOfTip(panels) }, () => tip(panels)),
+    h("p.gw-hidden", { "aria-live": "polite" }, () => traits.sentence.value),
+  );
+  follow(() => {
+    const { status, layer, head, presentation, height, title } = traits;
+    Object.assign(root.dataset, { status: status.value, layer: layer.value, head: head.value });
+    root.classList.toggle("gw-presentation", presentation.value);
+    root.style.cssText = `--gw-height:${height.value}px;--gw-wanted:${wanted.value}px`;
+    root.setAttribute("aria-label", title.value || "Attention heatmap");
+    root.setAttribute("aria-busy", String(waiting.value === "busy"));
+  });
+  matrix.value = mountMatrix(host, panels);
+  onEnd(() => {
+    matrix.value = null;
+  });
+  keepPicture(panels);
+}
+
+function title(traits: HeatTraits): Child {
+  return h(
+    "h3",
+    {},
+    () => headTitle(traits.layer.value, traits.head.value),
+    h("span.gw-kind", {}, () => kindAndCaption(traits)[0]),
+    h("span.gw-quiet", {}, () => traits.info.value.name),
+  );
+}
+
+/** Beside the pointer, never out of the widget. */
+function placeOfTip({ tip: { value }, root }: Panels): string {
+  if (!value) return "display:none";
+  const wide = root.clientWidth;
+  const side = value.x > wide / 2 ? `right:${wide - value.x + 12}px` : `left:${value.x + 12}px`;
+  return `${side};top:${value.y + 12}px`;
+}
+
+function tip({ tip: { value } }: Panels): Child {
+  return (
+    value && [
+      h("b", {}, h("bdi", {}, value.strong)),
+      value.quiet.map(([words, figure]) => [h("span", {}, words), h("span", {}, figure)]),
+    ]
+  );
+}

@@ -1,0 +1,133 @@
+// The one row of controls: which head, how it is coloured, what is left out, and what can be done with it.
+import { computed, type Signal } from "@preact/signals-core";
+import { type Child, h } from "../dom";
+import type { Colormap, Scale, Which } from "../model";
+import { exportAs, FORMATS } from "./export";
+import { placeOf } from "./layout";
+import type { Panels } from "./panels";
+import { button, choice, iconButton, type Options, pick, popover, toggle } from "./ui";
+
+const SCALES: Options<Scale> = [
+  ["linear", "linear", "Linear scale"],
+  ["sqrt", "√", "Square-root scale: small weights show"],
+  ["log", "log", "Logarithmic scale: four decades"],
+];
+
+const COLORMAPS: Options<Colormap> = [
+  ["auto", "Colours"],
+  ["viridis", "Viridis"],
+  ["cividis", "Cividis"],
+  ["magma", "Magma"],
+  ["grey", "Grey"],
+];
+
+const SINK =
+  "Most heads rest on the first token when they have nothing to say. " +
+  "This leaves it out and renormalises each row over the others.";
+
+const ARROWS = "← → ↑ ↓";
+
+/** What the keys do, by the part that has the focus. */
+export const KEYS: readonly (readonly [part: string, key: string, does: string])[] = [
+  ["Overview", ARROWS, "choose a head"],
+  ["", "Home End", "the layer's ends; with Ctrl the first, the last head"],
+  ["", "Page ↑ ↓", "a page of layers"],
+  ["Head", ARROWS, "move"],
+  ["", "+ −", "zoom; also by wheel, pinch, or a box with Shift"],
+  ["", "0", "the whole head"],
+  ["Text", ARROWS, "go to a token"],
+  ["", "Enter", "keep it, or let it go"],
+];
+
+export function controls(panels: Panels): Child {
+  const { traits } = panels;
+  const { presentation } = traits;
+  return h(
+    "div.gw-controls",
+    { role: "toolbar", "aria-label": "Controls" },
+    stepper(panels),
+    choice("Scale", traits.scale, SCALES),
+    () =>
+      !traits.info.value.signed && [
+        pick("Colours", traits.colormap, () => COLORMAPS),
+        toggle("Hide first token", SINK, traits.hideSink),
+      ],
+    h("span.gw-push"),
+    h(
+      "div.gw-group",
+      {},
+      popover(
+        (onclick, props) => iconButton("save", "Export", onclick, props),
+        (close) =>
+          FORMATS.map(([format, name, about]) => {
+            const go = (): void => {
+              close();
+              exportAs(format, panels).catch((error: Error) => {
+                panels.said.value = error.message;
+              });
+            };
+            return button([h("b", {}, name), h("span.gw-quiet", {}, about)], go);
+          }),
+      ),
+      iconButton(
+        "size",
+        "Presentation size",
+        () => {
+          presentation.value = !presentation.peek();
+        },
+        { "aria-pressed": () => presentation.value },
+      ),
+      popover(
+        (onclick, props) => button("?", onclick, { title: "Keys", "aria-label": "Keys", ...props }),
+        () =>
+          h(
+            "table.gw-keys",
+            {},
+            KEYS.map((row) =>
+              h(
+                "tr",
+                {},
+                row.map((cell) => h("td", {}, cell)),
+              ),
+            ),
+          ),
+      ),
+    ),
+  );
+}
+
+function stepper(panels: Panels): Child {
+  const { traits, arrangement } = panels;
+  const step = (by: number) => (): void => {
+    const { cells } = arrangement.peek();
+    const at = placeOf(arrangement.peek(), traits.layer.peek(), traits.head.peek());
+    panels.choose(cells[(at + by + cells.length) % cells.length]);
+  };
+  const numbered = (word: string, numbers: readonly number[]): Options<string> => [
+    ...numbers.map((one) => [`${one}`, `${word} ${one}`] as const),
+    ["mean", `${word} mean`],
+    ["max", `${word} max`],
+  ];
+  const { info } = traits;
+  return h(
+    "div.gw-group.gw-stepper",
+    {},
+    iconButton("back", "Previous head", step(-1)),
+    pick("Layer", asText(traits.layer), () => numbered("Layer", info.value.layers ?? [])),
+    pick("Head", asText(traits.head), () => numbered("Head", [...new Array(info.value.n_heads ?? 0).keys()])),
+    iconButton("next", "Next head", step(1)),
+  );
+}
+
+/** A layer or head as the text of a list. */
+function asText(which: Signal<Which>): Signal<string> {
+  const text = computed(() => String(which.value));
+  return {
+    get value() {
+      return text.value;
+    },
+    set value(to: string) {
+      which.value = to === "mean" || to === "max" ? to : Number(to);
+    },
+  } as Signal<string>;
+}

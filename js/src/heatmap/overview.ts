@@ -1,0 +1,145 @@
+// The overview's pane: how the heads are ordered and left out above the grid, what its marks mean below it.
+import type { Signal } from "@preact/signals-core";
+import { type Child, h } from "../dom";
+import type { Sort } from "../model";
+import { whole } from "./format";
+import { grid } from "./grid";
+import { column } from "./layout";
+import type { Panels } from "./panels";
+import { button, iconButton, type Options, pick, popover, toggle } from "./ui";
+
+const ORDERS: Options<Sort> = [
+  ["", "by layer"],
+  ["entropy", "by entropy"],
+  ["distance", "by distance"],
+  ["first", "by first token"],
+  ["previous", "by previous token"],
+  ["same", "by same token"],
+  ["induction", "by induction"],
+];
+
+export function overview(panels: Panels): Child {
+  const { traits } = panels;
+  const { sort, descending, info } = traits;
+  const orders = (): Options<Sort> => {
+    const columns = traits.scores.value.columns ?? [];
+    return ORDERS.filter(([name]) => name === "" || name === "induction" || columns.includes(name));
+  };
+  const turn = (): void => {
+    descending.value = !descending.peek();
+  };
+  return h(
+    "section.gw-overview",
+    { "aria-label": "Overview of all heads" },
+    h(
+      "header.gw-bar",
+      {},
+      h("h3", {}, () => `${whole(info.value.layers?.length ?? 0)} × ${whole(info.value.n_heads ?? 0)} heads`),
+      h("span.gw-push"),
+      () =>
+        sort.value !== "" &&
+        (descending.value
+          ? iconButton("down", "Highest first; turn round", turn)
+          : iconButton("up", "Lowest first; turn round", turn)),
+      pick("Order of the heads", sorting(panels), orders),
+      popover(
+        (onclick, props) => iconButton("more", "Means, maxima, filter", onclick, props),
+        () => sheet(panels),
+      ),
+    ),
+    grid(panels),
+    h("footer.gw-bar.gw-quiet", {}, () => marks(panels)),
+  );
+}
+
+/** The order; a new one begins with what is most worth seeing: sharp heads, otherwise high scores. */
+function sorting({ traits, ask }: Panels): Signal<Sort> {
+  return {
+    get value() {
+      return traits.sort.value;
+    },
+    set value(name: Sort) {
+      traits.sort.value = name;
+      traits.descending.value = name !== "entropy";
+      if (name === "induction" && !traits.scores.peek().induction) ask("induction");
+    },
+  } as Signal<Sort>;
+}
+
+function sheet({ traits }: Panels): Child {
+  const { scores, filter, sort, aggregates } = traits;
+  const columns = (): readonly string[] => scores.value.columns ?? [];
+  const name = (): string => filter.value[0] ?? (sort.value || columns()[0] || "");
+  const range = (of: string): [number, number] => {
+    const values = [...column(scores.value, of).values()].filter(Number.isFinite);
+    return [Math.min(...values), Math.max(...values)];
+  };
+  const chosen = {
+    get value() {
+      return name();
+    },
+    set value(to: string) {
+      filter.value = [to, ...range(to)];
+    },
+  } as Signal<string>;
+  const field = (end: 0 | 1, label: string): Child => {
+    const input = h("input.gw-number", {
+      type: "number",
+      step: "any",
+      "aria-label": label,
+      value: () => Number((filter.value[end === 0 ? 1 : 2] ?? range(name())[end]).toPrecision(3)),
+      onchange: () => {
+        const typed = (input as HTMLInputElement).valueAsNumber;
+        const [, low, high] = filter.peek().length > 0 ? filter.peek() : ["", ...range(name())];
+        const limits = [low ?? 0, high ?? 0];
+        if (Number.isFinite(typed)) limits[end] = typed;
+        filter.value = [name(), limits[0] ?? 0, limits[1] ?? 0];
+      },
+    });
+    return input;
+  };
+  return h(
+    "div.gw-form",
+    {},
+    toggle("Means and maxima", "Further rows and columns: over heads, over layers", aggregates),
+    h(
+      "div.gw-bar",
+      {},
+      "Only",
+      pick("Score to filter by", chosen, () => columns().map((one) => [one, one] as const)),
+      field(0, "from"),
+      "–",
+      field(1, "to"),
+    ),
+    button(
+      "All heads",
+      () => {
+        filter.value = [];
+      },
+      { disabled: () => filter.value.length === 0 },
+    ),
+  );
+}
+
+/** One line that is always there: how many heads are left, the marks, and whether rows were sampled. */
+function marks({ traits, ask, arrangement }: Panels): Child {
+  const { n_heads: heads = 0, n_kv_heads: shared = 0, windows = [], sampled } = traits.info.value;
+  const { cells, ranked } = arrangement.value;
+  const kept = cells.filter((cell) => cell.kept).length;
+  return [
+    traits.filter.value.length > 0 && h("span", {}, `${whole(kept)} heads left`),
+    !ranked && shared > 0 && shared < heads && h("span", {}, h("i.gw-bracket"), "shared keys"),
+    !ranked && windows.some(Boolean) && h("span", {}, h("i.gw-dots"), "sliding window"),
+    (traits.scores.value.sampled ?? sampled) &&
+      h(
+        "span",
+        { title: "Scores and thumbnails from 64 queries a head, spread evenly over the text" },
+        "sampled ",
+        h(
+          "button.gw-link",
+          { type: "button", onclick: () => ask("scores", { exact: true }) },
+          "compute exactly",
+        ),
+      ),
+  ];
+}

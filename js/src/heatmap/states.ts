@@ -1,0 +1,144 @@
+// What stands where the pictures will be, and the notes beside them: no text yet, work under way, an error, a
+// closed model, no kernel.
+import { computed } from "@preact/signals-core";
+import { type Child, h } from "../dom";
+import type { Progress } from "../model";
+import { textEdit } from "./edit";
+import { timeLeft, whole } from "./format";
+import type { Panels } from "./panels";
+import { button } from "./ui";
+
+export type Front = "empty" | "error" | "closed" | "busy" | "";
+
+/** What stands before the pictures, if anything. */
+export function frontOf(status: string, there: boolean): Front {
+  if (status === "loading" || status === "recording") return "busy";
+  if (status === "empty" || status === "error") return status;
+  return status === "closed" && !there ? "closed" : "";
+}
+
+/** How far a job is, as a share; undefined where its end is unknown. */
+export function share({ done, total }: Progress): number | undefined {
+  return done === undefined || !total ? undefined : Math.max(0, Math.min(1, done / total));
+}
+
+/** What a job says of itself: "12 of 30 layers · 40 % · about 8 s left". */
+export function jobLine(progress: Progress): string {
+  const { done = 0, total, unit = "", seconds_left: left } = progress;
+  const part = share(progress);
+  const bytes = unit === "B" || unit === "bytes";
+  const count = (value: number): string => whole(Math.round(bytes ? value / 1e6 : value));
+  const amount =
+    part === undefined ? "" : `${count(done)} of ${count(total ?? 0)} ${bytes ? "MB" : unit}`.trim();
+  const share100 = part === undefined ? "" : `${Math.floor(part * 100)} %`;
+  return [amount, share100, timeLeft(left)].filter(Boolean).join(" · ") || "one moment";
+}
+
+export function front(panels: Panels): Child {
+  const { traits } = panels;
+  const kind = computed(() => frontOf(traits.status.value, (traits.info.value.length ?? 0) > 0));
+  return () => {
+    if (kind.value === "busy") return job(panels);
+    if (kind.value === "empty") return invitation(panels);
+    return kind.value !== "" && failure(panels);
+  };
+}
+
+/** The job under way: its stage, a bar, how long it still takes, and Stop. */
+function job({ traits, ask }: Panels): Child {
+  const { progress, status } = traits;
+  const stage = (): string => {
+    const words = progress.value.stage || (status.value === "loading" ? "loading the model" : "recording");
+    return words.charAt(0).toUpperCase() + words.slice(1);
+  };
+  return h(
+    "div.gw-card.gw-job",
+    { role: "status" },
+    h("h3", {}, stage),
+    () => {
+      const value = share(progress.value);
+      return h("progress", { "aria-label": "Progress", max: 1, ...(value !== undefined && { value }) });
+    },
+    h(
+      "div.gw-bar",
+      {},
+      h("span.gw-quiet", {}, () => jobLine(progress.value)),
+      h("span.gw-push"),
+      button("Stop", () => ask("stop")),
+    ),
+  );
+}
+
+/** The first step, where nothing was given yet. */
+function invitation(panels: Panels): Child {
+  const { editable, info } = panels.traits;
+  return () =>
+    editable.value
+      ? h(
+          "div.gw-card",
+          {},
+          h("h3", {}, "Which text shall it read?"),
+          h(
+            "p.gw-quiet",
+            {},
+            () =>
+              `Write a sentence and see where each token looks, in every head of ${info.value.name || "the model"}.`,
+          ),
+          textEdit(panels),
+        )
+      : h(
+          "div.gw-card",
+          {},
+          h("h3", {}, "Nothing to see yet"),
+          h(
+            "p.gw-quiet",
+            {},
+            "Give it something to show: ",
+            h("code", {}, 'AttentionHeatmap(gpt, "your text")'),
+          ),
+        );
+}
+
+function failure({ traits, editing }: Panels): Child {
+  const { error, editable } = traits;
+  return h(
+    "div.gw-card",
+    { role: "alert" },
+    h("h3", {}, () => (traits.status.value === "closed" ? "Closed" : "This did not work")),
+    h("p", {}, () => error.value.message || "The model was closed before anything was recorded."),
+    h("p", {}, () => error.value.action),
+    () =>
+      editable.value &&
+      !editing.value &&
+      button("Change the text", () => {
+        editing.value = true;
+      }),
+  );
+}
+
+/** Quiet lines above the pictures, where there is something to know. */
+export function notes({ traits, connection, said }: Panels): Child {
+  const lines = (): string[] => {
+    const { status } = traits;
+    const all = [...traits.notes.value];
+    if (status.value === "closed")
+      all.unshift("The model was closed. What was drawn so far can still be looked at.");
+    else if (connection.value === "silent") {
+      all.unshift("No kernel answers: these are the pictures that were saved. Run the cell to explore.");
+    }
+    if (status.value === "ready" && traits.error.value.message) all.push(traits.error.value.message);
+    if (said.value) all.push(said.value);
+    return all;
+  };
+  return () => {
+    const all = lines();
+    return (
+      all.length > 0 &&
+      h(
+        "div.gw-notes",
+        { role: "status" },
+        all.map((line) => h("p", {}, line)),
+      )
+    );
+  };
+}

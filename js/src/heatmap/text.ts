@@ -1,0 +1,77 @@
+// The text's pane: what a chosen token looks at or is looked at by, and the text itself, to be changed in place.
+import { batch, type Signal } from "@preact/signals-core";
+import { type Child, h } from "../dom";
+import type { Direction, HeatTraits } from "../model";
+import { textEdit } from "./edit";
+import { mountFlow } from "./flow";
+import { tokenCount, weight } from "./format";
+import { lock, lockedToken, type Panels, quote } from "./panels";
+import { choice, iconButton, type Options } from "./ui";
+
+const DIRECTIONS: Options<Direction> = [
+  ["from", "looks at", "Colour the tokens that the chosen token looks at"],
+  ["to", "is looked at by", "Colour the tokens that look at the chosen token"],
+];
+
+export function text(panels: Panels): Child {
+  const { traits, editing, pointed, most } = panels;
+  const subject = (): Child => {
+    const token = lockedToken(traits);
+    const other = token ?? pointed.value;
+    if (other === null) return h("span.gw-quiet", {}, "a token");
+    const name = h("bdi", {}, quote(traits, other));
+    if (token === null) return name;
+    const title = "Let go of this token (Escape)";
+    return h("button.gw-chip", { type: "button", title, onclick: () => lock(traits, null) }, name, " ×");
+  };
+  const object = (): Child => {
+    if (!most.value) return "Point at a token; click to keep it.";
+    const [token, value] = most.value;
+    return [
+      "most ",
+      traits.direction.value === "from" ? "at " : "by ",
+      h("bdi", {}, quote(traits, token)),
+      ` ${weight(value)}`,
+    ];
+  };
+  const phrase = (): Child => [
+    h("span.gw-subject", {}, subject),
+    choice("Direction", turning(traits), DIRECTIONS),
+    h("span.gw-quiet", {}, object),
+    h("span.gw-push"),
+    () =>
+      traits.editable.value &&
+      iconButton("edit", "Change the text", () => {
+        editing.value = true;
+      }),
+  ];
+  return h(
+    "section.gw-text",
+    { "aria-label": "Text" },
+    h(
+      "header.gw-bar",
+      {},
+      h("h3", {}, () => (traits.info.value.length ? tokenCount(traits.info.value.length) : "Text")),
+      () => !editing.value && phrase(),
+    ),
+    () => (editing.value ? textEdit(panels) : mountFlow(panels)),
+  );
+}
+
+/** The direction; turning it keeps the token that was chosen. */
+function turning(traits: HeatTraits): Signal<Direction> {
+  const { direction, query, key } = traits;
+  return {
+    get value() {
+      return direction.value;
+    },
+    set value(to: Direction) {
+      const token = lockedToken(traits);
+      const both = query.value !== null && key.value !== null;
+      batch(() => {
+        direction.value = to;
+        if (!both) lock(traits, token);
+      });
+    },
+  } as Signal<Direction>;
+}

@@ -1,0 +1,134 @@
+// The few controls that all panels are made of. Most are bound to a signal: it shows what is, and is set by hand.
+import { type Signal, signal } from "@preact/signals-core";
+import { type Child, follow, h, type Props } from "../dom";
+
+/** Line drawings on a 16-pixel square. */
+const PATHS = {
+  back: "M10 3.5 5.5 8l4.5 4.5",
+  next: "M6 3.5 10.5 8 6 12.5",
+  down: "M8 3v9.5M4.5 9 8 12.5 11.5 9",
+  up: "M8 13V3.5M4.5 7 8 3.5 11.5 7",
+  save: "M8 2.5v7.5M5 7.5 8 10.5l3-3M3 13.5h10",
+  plus: "M8 3.5v9M3.5 8h9",
+  minus: "M3.5 8h9",
+  whole: "M6 2.5H2.5V6M10 2.5h3.5V6M6 13.5H2.5V10M10 13.5h3.5V10",
+  edit: "M3 13l.7-3L10.5 3.2l2.3 2.3L6 12.3z",
+  more: "M2 4.5h12M4.5 8h7M7 11.5h2",
+  size: "M1.5 13 5 4l3.5 9M2.7 10h4.6M10 13l2.2-5.5L14.5 13M10.8 11h2.9",
+};
+
+export type IconName = keyof typeof PATHS;
+
+const icon = (name: IconName): Child =>
+  h("svg.gw-icon", { viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: PATHS[name] }));
+
+/** A button with an icon; its label is heard, and shown on hover. */
+export const iconButton = (
+  name: IconName,
+  label: string,
+  onclick: () => void,
+  props: Props = {},
+): HTMLElement =>
+  h("button.gw-button", { type: "button", title: label, "aria-label": label, onclick, ...props }, icon(name));
+
+export const button = (label: Child, onclick: () => void, props: Props = {}): HTMLElement =>
+  h("button.gw-button", { type: "button", onclick, ...props }, label);
+
+/** Value, what is shown, and what it means. */
+export type Options<Value> = readonly (readonly [Value, string, string?])[];
+
+/** A few alternatives side by side: radio buttons, so that the arrow keys work as everywhere. */
+export function choice<Value extends string>(
+  label: string,
+  chosen: Signal<Value>,
+  options: Options<Value>,
+): Child {
+  const name = `gw${Math.random()}`;
+  return h(
+    "fieldset.gw-choice",
+    { "aria-label": label },
+    options.map(([value, shown, title]) => {
+      const checked = (): boolean => chosen.value === value;
+      const onchange = (): void => {
+        chosen.value = value;
+      };
+      const radio = h("input.gw-hidden", { type: "radio", name, checked, "aria-label": title, onchange });
+      return h("label", { title }, radio, h("span", {}, shown));
+    }),
+  );
+}
+
+/** One of many: the browser's own list. */
+export function pick<Value extends string>(
+  label: string,
+  chosen: Signal<Value>,
+  options: () => Options<Value>,
+): Child {
+  const select = h(
+    "select.gw-pick",
+    {
+      title: label,
+      "aria-label": label,
+      onchange: () => {
+        chosen.value = select.value as Value;
+      },
+    },
+    () => options().map(([value, shown]) => h("option", { value }, shown)),
+  ) as HTMLSelectElement;
+  follow(() => {
+    options();
+    select.value = chosen.value;
+  });
+  return select;
+}
+
+/** On or off. */
+export function toggle(label: string, title: string, on: Signal<boolean>): Child {
+  const box = h("input.gw-hidden", {
+    type: "checkbox",
+    role: "switch",
+    checked: () => on.value,
+    onchange: () => {
+      on.value = !on.peek();
+    },
+  });
+  return h("label.gw-switch", { title }, box, h("i"), label);
+}
+
+/** A button that opens a small sheet below itself; Escape, or going elsewhere, closes it. */
+export function popover(
+  opener: (onclick: () => void, props: Props) => HTMLElement,
+  sheet: (close: () => void) => Child,
+): Child {
+  const open = signal(false);
+  const close = (): void => {
+    open.value = false;
+  };
+  const turn = (): void => {
+    open.value = !open.peek();
+  };
+  const onkeydown = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape" || !open.peek()) return;
+    event.stopPropagation();
+    close();
+    box.querySelector("button")?.focus();
+  };
+  const box = h(
+    "div.gw-popover",
+    { onkeydown },
+    opener(turn, { "aria-expanded": () => open.value }),
+    () => open.value && h("div.gw-sheet", {}, sheet(close)),
+  );
+  follow(() => {
+    if (!open.value) return;
+    const outside = (event: Event): void => {
+      if (!event.composedPath().includes(box)) close();
+    };
+    const kinds = ["pointerdown", "focusin"];
+    for (const kind of kinds) document.addEventListener(kind, outside, true);
+    return () => {
+      for (const kind of kinds) document.removeEventListener(kind, outside, true);
+    };
+  });
+  return box;
+}

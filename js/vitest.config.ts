@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    environment: "happy-dom",
+    // What needs a page says so in its first line: // @vitest-environment happy-dom
+    environment: "node",
     include: ["tests/**/*.test.ts"],
     restoreMocks: true,
   },

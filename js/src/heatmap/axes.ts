@@ -1,11 +1,10 @@
 // The axes: the tokens themselves where cells are large enough to read them, a ruler where they are not.
 import { whole } from "./format";
+import { READABLE } from "./labels";
 import type { Canvas2D } from "./paint";
 import { cellOf, fontOf, labelOf, type Scene } from "./scene";
 import { niceStep, xOf, yOf } from "./viewport";
 
-/** A token's label needs a cell of so many CSS pixels. */
-const READABLE = 9;
 /** CSS pixels between the plot and its labels. */
 export const GAP = 6;
 
@@ -24,9 +23,8 @@ export function paintAxes(context: Canvas2D, scene: Scene): void {
   context.font = fontOf(scene);
   context.textBaseline = "alphabetic";
   context.textAlign = "right";
-  context.fillText("query ↓", plot.x - GAP, plot.y - GAP);
-  context.textAlign = "left";
-  context.fillText("key →", plot.x, plot.y + plot.height + scene.room.bottom - GAP);
+  context.fillText("query ↓", plot.x - GAP, plot.y - GAP - 4);
+  context.fillText("key →", plot.x - GAP, plot.y + plot.height + GAP + type);
 
   const { width, height } = cellOf(scene);
   const readable = READABLE * (type / 11);
@@ -72,7 +70,7 @@ function paintColTokens(context: Canvas2D, scene: Scene): void {
   context.save();
   context.rotate(-Math.PI / 2);
   context.textAlign = "right";
-  const most = room.bottom - type - GAP - 8;
+  const most = room.bottom - GAP - 2;
   forVisible(region.col0, region.cols, (col) => {
     context.fillText(labelOf(scene, col, most, font), -bottom, xOf(col + 0.5, region, plot));
   });

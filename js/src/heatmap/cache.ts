@@ -106,6 +106,10 @@ export class TileCache {
     this.#shrink();
   }
 
+  #changed(): void {
+    this.#version.value = this.#version.peek() + 1;
+  }
+
   /** Asks for what is wanted at the end of the task: a frame's wishes, of all views, in one request. */
   #askSoon(): void {
     if (this.#asking) return;
@@ -151,7 +155,7 @@ export class TileCache {
       .finally(() => {
         this.#batches.delete(batch);
         if (!batch.controller.signal.aborted) this.#fail(batch.open);
-        this.#version.value++;
+        this.#changed();
       });
   }
 
@@ -185,7 +189,7 @@ export class TileCache {
       this.#failed.delete(name);
       if (exact) batch.open.delete(name);
     }
-    this.#version.value++;
+    this.#changed();
   }
 
   /** Cancels requests most of whose open tiles nobody wants; what is still wanted is asked for anew. */
@@ -224,7 +228,7 @@ export class TileCache {
         this.put(`${picture}|${level}|${row}|${col}`, { ...tile, exact: parts[5] !== "0" });
       }
     }
-    this.#version.value++;
+    this.#changed();
   }
 
   /** A head's thumbnail, if it came with the traits and is of this level. */

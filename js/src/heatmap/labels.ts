@@ -19,8 +19,8 @@ export interface Measure {
   fit: (text: string, font: string, most: number) => string;
 }
 
-/** Above so many tokens the room is not measured: it would take longer than it is worth. */
-const MEASURED = 400;
+/** A token's label needs a cell of so many CSS pixels, with letters of 11. */
+export const READABLE = 9;
 const REMEMBERED = 20_000;
 
 export function createMeasure(): Measure {
@@ -71,11 +71,12 @@ export function roomFor(
   { type, font, width, height }: { type: number; font: string; width: number; height: number },
   measure: Measure,
 ): Room {
-  const most = type * 10; // the longest label, about 20 letters
-  const labels = length <= MEASURED ? pieces.map((piece) => measure.width(visible(piece), font)) : [type * 7];
+  const most = type * 9; // the longest label, about 18 letters
+  const readable = width / length >= (READABLE * type) / 11; // with the whole head in view
+  const labels = readable ? pieces.map((piece) => measure.width(visible(piece), font)) : [type * 4.5];
   const longest = Math.min(Math.max(type * 2, ...labels), most);
   const left = Math.min(Math.max(longest, measure.width("query ↓", font)) + 14, width * 0.4);
   const level = (width - left) / length >= longest + 8;
-  const beside = Math.min(longest, height * 0.3) + 14;
-  return { left, right: 12, top: type + 12, bottom: (level ? type + 14 : beside) + type + 6, level };
+  const beside = Math.min(longest, height * 0.3);
+  return { left, right: 12, top: type + 16, bottom: (level ? type : beside) + 18, level };
 }

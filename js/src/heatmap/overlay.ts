@@ -93,13 +93,18 @@ function paintCrosshair(context: Canvas2D, scene: Scene, hover: Hover): void {
     const y0 = Math.max(yOf(block.row0, region, plot), plot.y);
     const x1 = Math.min(xOf(block.col0 + block.cols, region, plot), plot.x + plot.width);
     const y1 = Math.min(yOf(block.row0 + block.rows, region, plot), plot.y + plot.height);
-    context.fillStyle = theme.ink;
-    context.globalAlpha = 0.35;
     const middleX = (x0 + x1) / 2;
     const middleY = (y0 + y1) / 2;
-    // From the cell to its two labels; the other sides stay free.
-    context.fillRect(plot.x, middleY - 0.5, Math.max(0, x0 - plot.x), 1);
-    context.fillRect(middleX - 0.5, y1, 1, Math.max(0, plot.y + plot.height - y1));
+    // From the cell to its two labels; the other sides stay free. Ink within paper is seen on every colour.
+    for (const [color, half, alpha] of [
+      [theme.paper, 1.5, 0.5],
+      [theme.ink, 0.5, 0.8],
+    ] as const) {
+      context.fillStyle = color;
+      context.globalAlpha = alpha;
+      context.fillRect(plot.x, middleY - half, Math.max(0, x0 - plot.x), 2 * half);
+      context.fillRect(middleX - half, y1, 2 * half, Math.max(0, plot.y + plot.height - y1));
+    }
     context.globalAlpha = 1;
     const [left, right] = x1 - x0 < 4 ? [middleX - 2.5, middleX + 2.5] : [x0, x1];
     const [top, bottom] = y1 - y0 < 4 ? [middleY - 2.5, middleY + 2.5] : [y0, y1];

@@ -167,7 +167,7 @@ export function paintNumbers(context: Canvas2D, scene: Scene, patches: PatchCach
       x < plot.x + type || x > plot.x + plot.width - type || y < plot.y || y > plot.y + plot.height;
     if (outside || width < type || height < type) return;
     context.fillStyle = palette.ink(value);
-    context.fillText(short(value), x, y);
+    context.fillText(value.toFixed(2).replace("-", "−"), x, y);
   });
 }
 
@@ -198,11 +198,6 @@ function forCells(region: Region, visit: (row: number, col: number) => void): vo
   for (let row = Math.floor(region.row0); row < region.row0 + region.rows; row++) {
     for (let col = Math.floor(region.col0); col < region.col0 + region.cols; col++) visit(row, col);
   }
-}
-
-/** Two figures behind the point; what they cannot show is a plain 0. */
-function short(value: number): string {
-  return Math.abs(value) < 0.005 ? "0" : value.toFixed(2).replace("-", "−");
 }
 
 function intersect(a: Region, b: Region): Region {

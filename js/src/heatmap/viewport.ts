@@ -77,7 +77,7 @@ export function zoomAbout(
   length: number,
   least: number,
 ): Region {
-  // One factor for both sides, so that the cells keep their shape when one side meets a limit.
+  // One factor for both sides: cells keep their shape, but at the very end, which is the whole head.
   const most = Math.min(region.rows, region.cols) / Math.min(least, length);
   const fewest = Math.min(region.rows / length, region.cols / length, 1);
   const by = Math.min(Math.max(factor, fewest), Math.max(most, 1));

@@ -45,7 +45,7 @@ def gigabytes(n: float) -> str:
     return f"{n / 1e6:,.0f} MB" if n < 999.5e6 else f"{n / 1e9:,.1f} GB"
 
 
-def candidates(device: str | torch.device) -> list[torch.device]:
+def candidates(device: object) -> list[torch.device]:
     """The devices to try, best first.
 
     Args:
@@ -73,8 +73,9 @@ def candidates(device: str | torch.device) -> list[torch.device]:
         raise ValueError(f'There is no device "{device}"; use "auto", "cpu", "cuda" or "mps".') from None
     here = {"cpu": True, "cuda": cuda, "mps": mps}.get(wanted.type, False)
     if here and wanted.type == "cuda":
-        wanted = torch.device("cuda", torch.cuda.current_device() if wanted.index is None else wanted.index)
-        here = 0 <= wanted.index < torch.cuda.device_count()
+        if ":" not in str(wanted):
+            wanted = torch.device("cuda", torch.cuda.current_device())
+        here = wanted.index < torch.cuda.device_count()
     if not here:
         others = ", ".join(f'"{d}"' for d in candidates("auto"))
         raise ValueError(
@@ -84,7 +85,7 @@ def candidates(device: str | torch.device) -> list[torch.device]:
 
 
 def pick_dtype(
-    dtype: str | torch.dtype, device: torch.device, parameters: int, checkpoint: torch.dtype | None
+    dtype: object, device: torch.device, parameters: int, checkpoint: torch.dtype | None
 ) -> tuple[torch.dtype, str]:
     """The arithmetic to load a model in.
 

@@ -21,7 +21,7 @@ def encode(
     tokenizer: PreTrainedTokenizerBase | None,
     vocabulary: int,
     *,
-    add_special_tokens: bool | None = None,
+    add_special_tokens: Any = None,
     name: str = "This model",
 ) -> list[int]:
     """Text, chat messages or ids as a checked list of ids.
@@ -80,8 +80,8 @@ def _check_characters(text: str) -> None:
     except UnicodeEncodeError as error:
         half = ord(text[error.start])
         raise TextError(
-            f"Character {error.start} of the text is half a character (U+{half:04X}, a lone surrogate), which "
-            'no tokenizer can read; text.encode("utf-8", "replace").decode() removes such halves.'
+            f"Character {error.start} of the text is half a character (U+{half:04X}, a lone surrogate), "
+            'which no tokenizer can read; text.encode("utf-8", "replace").decode() removes such halves.'
         ) from None
 
 
@@ -93,7 +93,7 @@ def _from_text(
     if not text:
         raise TextError(WRITE_SOMETHING)  # not even where the tokenizer would add a BOS
     _check_characters(text)
-    chosen = {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
+    chosen: dict[str, Any] = {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
     # verbose=False: that a text exceeds the trained context is said by `record`, and in better words
     return list(tokenizer(text, verbose=False, **chosen)["input_ids"])
 
@@ -108,11 +108,11 @@ def _from_messages(
     if not getattr(tokenizer, "chat_template", None):
         raise TextError(f"{name} has no chat template: it is not a chat model; give it a text instead.")
     try:
-        ids = tokenizer.apply_chat_template([dict(message) for message in messages], return_dict=False)
+        ids: Any = tokenizer.apply_chat_template([dict(message) for message in messages], return_dict=False)
     except Exception as error:
         # Templates are programs of the model's makers: what they do not know they refuse as they like.
         raise TextError(f"The chat template of {name} refuses these messages: {error}") from None
-    return list(ids)
+    return [int(i) for i in ids]
 
 
 def _from_array(array: torch.Tensor | np.ndarray[Any, Any]) -> list[int]:

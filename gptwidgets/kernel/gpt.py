@@ -8,20 +8,19 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import torch
-
 from gptwidgets.errors import ClosedError, TextError
 from gptwidgets.kernel import budget
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel.encoding import encode
 from gptwidgets.kernel.progress import progress_bar
-from gptwidgets.kernel.shape import Shape
+from gptwidgets.kernel.shape import Shape, vocabulary_size
 from gptwidgets.kernel.worker import CancelToken, Worker, forget_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pandas as pd
+    import torch
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
     from gptwidgets.kernel.attention import Attachment
@@ -72,7 +71,6 @@ class GPT:
         self.lock = threading.RLock()
         self.reader = Worker(f"{self.name} reader")
         self._model_worker = Worker(f"{self.name} model")
-        self._model: PreTrainedModel | None = model
         self._tokenizer = tokenizer
         self._tokenizer_lock = threading.Lock()  # fast tokenizers refuse two borrowers at once
         self._on_close: list[Callable[[], Callable[[], object] | None]] = []
@@ -80,32 +78,29 @@ class GPT:
         self._shape = Shape.of(self._config)
         where = next(model.parameters())
         self._device, self._dtype = where.device, where.dtype
-        self._position_limit = _position_limit(model)
-        # Dropout would make what is recorded a matter of chance.
-        self._was_training = [module for module in model.modules() if module.training]
-        model.eval()
-        try:
-            self._attachment: Attachment | None = attach(model)
-        except BaseException:
-            self._restore_training()
-            raise
+        attachment = attach(model)
+        self._held: tuple[PreTrainedModel, Attachment] | None = (model, attachment)
+        self._detach = weakref.finalize(self, attachment.detach)  # also where nobody calls close()
         self.why = why
-        self.notes = [*notes, *self._attachment.notes]
+        self.notes = [*notes, *attachment.notes]
 
     # -- what it is ------------------------------------------------------------------------------
 
     @property
     def model(self) -> PreTrainedModel:
         """The transformers model itself."""
-        if self._model is None:
+        return self._open()[0]
+
+    def _open(self) -> tuple[PreTrainedModel, Attachment]:
+        held = self._held
+        if held is None:
             raise ClosedError(f"{self.name} is closed; load it again with gw.load().")
-        return self._model
+        return held
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The transformers tokenizer itself."""
-        if self._model is None:
-            raise ClosedError(f"{self.name} is closed; load it again with gw.load().")
+        self._open()
         if self._tokenizer is None:
             raise TextError(
                 f"{self.name} was given without a tokenizer: pass token ids, or load it with tokenizer=…."
@@ -115,7 +110,7 @@ class GPT:
     @property
     def closed(self) -> bool:
         """True once `close()` was called."""
-        return self._model is None
+        return self._held is None
 
     @property
     def config(self) -> PretrainedConfig:
@@ -153,7 +148,7 @@ class GPT:
         return self._shape.context
 
     def __repr__(self) -> str:
-        if self._model is None:
+        if self._held is None:
             return f"GPT {self.name}: closed"
         shape = f"{self.n_layers} layers × {self.n_heads} heads"
         if self.n_kv_heads != self.n_heads:
@@ -181,7 +176,7 @@ class GPT:
             TypeError: something else altogether.
             ClosedError: after `close()`.
         """
-        vocabulary = self.model.get_input_embeddings().weight.shape[0]
+        vocabulary = vocabulary_size(self.model)
         with self._tokenizer_lock:
             return encode(
                 text, self._tokenizer, vocabulary, add_special_tokens=add_special_tokens, name=self.name
@@ -219,6 +214,12 @@ class GPT:
         with progress_bar(progress) as show:
             record = self._record(ids, text if isinstance(text, str) else None, layers, show, cancel)
         budget.records.add(record)
+        if self.context_length is not None and len(ids) > self.context_length:
+            warnings.warn(
+                f"{len(ids):,} tokens are more than the {self.context_length:,} that {self.name} was trained "
+                "to read; what it does with them says little about how it works.",
+                stacklevel=2,
+            )
         return record
 
     def _record(
@@ -232,48 +233,40 @@ class GPT:
         """One recorded forward pass over checked ids, under the lock; the budget does not know of it."""
         from gptwidgets.kernel import pieces, prefill
 
-        wanted = None if layers is None else check_layers(layers, self.n_layers)
-        beyond = self._check_length(len(ids))
         tokens = pieces.tokens(self._tokenizer, ids, text=text)
         too_much = (
             f"There is not enough memory to read {len(ids):,} tokens on {self.device}: "
             "take a shorter text, keep fewer layers (layers=[…]), or close other models and records."
         )
         with self.lock, devices.memory_in_words(too_much):
-            record = prefill.record(
-                self.model,
-                self._attachment,
+            model, attachment = self._open()  # may have been closed while this waited
+            return prefill.record(
+                model,
+                attachment,
                 ids,
-                layers=wanted,
+                layers=layers,
                 tokens=tokens,
                 name=self.name,
-                progress=progress or (lambda _report: None),
-                cancel=cancel or CancelToken(),
+                progress=progress,
+                cancel=cancel,
             )
-        if beyond:
-            record.notes.append(beyond)
-            warnings.warn(beyond, stacklevel=3)
-        return record
 
-    def induction_scores(self, n: int = 64, *, repeats: int = 4, seed: int = 0) -> pd.DataFrame:
-        """How much each head is an induction head: see `gptwidgets.kernel.induction.induction_scores`."""
+    def induction_scores(
+        self,
+        n: int = 64,
+        *,
+        repeats: int = 4,
+        seed: int = 0,
+        progress: Progress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> pd.DataFrame:
+        """How much each head is an induction head (Olsson et al. 2022), on random tokens that repeat.
+
+        See `gptwidgets.kernel.induction`. Returns a DataFrame, MultiIndex (layer, head), column "induction".
+        """
         from gptwidgets.kernel.induction import induction_scores
 
-        return induction_scores(self, n, repeats=repeats, seed=seed)
-
-    def _check_length(self, length: int) -> str:
-        """A warning beyond the trained context; a refusal beyond a table of positions that ends there."""
-        if self._position_limit is not None and length > self._position_limit:
-            raise TextError(
-                f"{self.name} cannot read more than {self._position_limit:,} tokens (its table of positions "
-                f"ends there), and this text has {length:,}; shorten it."
-            )
-        if self.context_length is None or length <= self.context_length:
-            return ""
-        return (
-            f"{length:,} tokens are more than the {self.context_length:,} that {self.name} was trained to read; "
-            "what it does beyond them says little about how it works."
-        )
+        return induction_scores(self, n, repeats=repeats, seed=seed, progress=progress, cancel=cancel)
 
     # -- giving it back --------------------------------------------------------------------------
 
@@ -287,63 +280,28 @@ class GPT:
 
         Records made from it stay readable. Closing twice does nothing.
         """
-        if self._model is None:
-            return
         self._model_worker.close()
         self.reader.close()
-        with self.lock:
-            model, self._model = self._model, None
-            if model is None:  # another thread was quicker
-                return
-            attachment, self._attachment = self._attachment, None
-            self._tokenizer = None
-            if attachment is not None:
-                attachment.detach()
-            self._restore_training()
+        with self.lock:  # a recording that another thread makes directly ends first
+            held, self._held = self._held, None
+            self._detach()
+        if held is None:
+            return
+        self._tokenizer = None
         for reference in self._on_close:
             callback = reference()
             if callback is not None:
                 callback()
         self._on_close.clear()
-        _forget_in_notebook(model)
-        del model, attachment
+        _forget_in_notebook(held[0])
+        del held
         devices.release()
-
-    def _restore_training(self) -> None:
-        for module in self._was_training:
-            module.training = True
-        self._was_training = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def check_layers(layers: Sequence[int] | int, n_layers: int) -> list[int]:
-    """Layer numbers in order, each once, checked against what the model has."""
-    wanted = [layers] if isinstance(layers, int) else list(layers)
-    for layer in wanted:
-        if isinstance(layer, bool) or not isinstance(layer, int):
-            raise TypeError(f"layers must be whole numbers, not {layer!r}.")
-        if not 0 <= layer < n_layers:
-            raise IndexError(f"layer {layer} does not exist; this model has layers 0 to {n_layers - 1}")
-    if not wanted:
-        raise ValueError("layers=[] keeps nothing; name at least one layer, or leave it out for all.")
-    return sorted(set(wanted))
-
-
-def _position_limit(model: PreTrainedModel) -> int | None:
-    """How many positions a model's table holds; None where positions are computed (RoPE, ALiBi)."""
-    for name, module in model.named_modules():
-        leaf = name.rpartition(".")[2]
-        if isinstance(module, torch.nn.Embedding) and ("pos" in leaf or leaf == "wpe"):
-            return module.num_embeddings - int(getattr(module, "offset", 0))
-        table = module._buffers.get("embed_positions")  # noqa: SLF001 - gptj and codegen keep their table there
-        if table is not None:
-            return int(table.shape[0])
-    return None
 
 
 def _forget_in_notebook(model: PreTrainedModel) -> None:

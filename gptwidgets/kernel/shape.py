@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
+    from transformers import PretrainedConfig, PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,12 @@ class Shape:
             ),
             windows=tuple(window if kind == "sliding_attention" else None for kind in kinds),
         )
+
+
+def vocabulary_size(model: PreTrainedModel) -> int:
+    """How many rows the embedding has: every id is below."""
+    rows: Any = model.get_input_embeddings().weight
+    return int(rows.shape[0])
 
 
 def _first(config: PretrainedConfig, *names: str) -> int | None:

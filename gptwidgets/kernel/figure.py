@@ -33,6 +33,8 @@ def cells(
     sink_hidden: bool = False,
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
     """A rectangle of one head, float32 [rows, cols], with nan where there is no cell."""
+    if not rows or not cols:
+        return np.zeros((len(rows), len(cols)), np.float32)
     block = record.block(layer, head, rows, cols, no_sink=sink_hidden)
     absent = record.absent(layer, rows, cols, no_sink=sink_hidden)
     if absent is not None:

@@ -16,7 +16,7 @@ export function onEnd(stop: () => void): void {
 }
 
 /** An effect that lives as long as the part of the page that is being built. */
-export function follow(run: () => void | (() => void)): void {
+export function follow(run: Parameters<typeof effect>[0]): void {
   onEnd(effect(run));
 }
 
@@ -26,7 +26,12 @@ export function build<Result>(make: () => Result): [Result, () => void] {
   const mine: (() => void)[] = [];
   scope = mine;
   try {
-    return [make(), () => mine.splice(0).forEach((stop) => stop())];
+    return [
+      make(),
+      () => {
+        for (const stop of mine.splice(0)) stop();
+      },
+    ];
   } finally {
     scope = outer;
   }

@@ -34,7 +34,7 @@ export function app(panels: Panels): void {
       notes(panels),
       h(
         "div.gw-pictures",
-        { "data-front": () => waiting.value },
+        { "data-front": () => waiting.value, "data-blank": () => !traits.info.value.length },
         overview(panels),
         h(
           "section.gw-head",
@@ -45,7 +45,7 @@ export function app(panels: Panels): void {
             h(
               "div.gw-bar",
               {},
-              title(traits),
+              heading(traits),
               h("span.gw-push"),
               iconButton("plus", "Closer", () => matrix.peek()?.zoomBy(2)),
               iconButton("minus", "Further away", () => matrix.peek()?.zoomBy(0.5)),
@@ -82,11 +82,11 @@ export function app(panels: Panels): void {
   keepPicture(panels);
 }
 
-function title(traits: HeatTraits): Child {
+function heading(traits: HeatTraits): Child {
   return h(
     "h3",
     {},
-    () => headTitle(traits.layer.value, traits.head.value),
+    () => (traits.info.value.length ? headTitle(traits.layer.value, traits.head.value) : "Chosen head"),
     h("span.gw-kind", {}, () => kindAndCaption(traits)[0]),
     h("span.gw-quiet", {}, () => traits.info.value.name),
   );

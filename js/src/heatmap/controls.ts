@@ -103,7 +103,7 @@ function stepper(panels: Panels): Child {
     const at = placeOf(arrangement.peek(), traits.layer.peek(), traits.head.peek());
     panels.choose(cells[(at + by + cells.length) % cells.length]);
   };
-  const numbered = (word: string, numbers: readonly number[]): Options<string> => [
+  const numbered = (word: string, numbers: readonly Which[]): Options<string> => [
     ...numbers.map((one) => [`${one}`, `${word} ${one}`] as const),
     ["mean", `${word} mean`],
     ["max", `${word} max`],
@@ -113,8 +113,10 @@ function stepper(panels: Panels): Child {
     "div.gw-group.gw-stepper",
     {},
     iconButton("back", "Previous head", step(-1)),
-    pick("Layer", asText(traits.layer), () => numbered("Layer", info.value.layers ?? [])),
-    pick("Head", asText(traits.head), () => numbered("Head", [...new Array(info.value.n_heads ?? 0).keys()])),
+    pick("Layer", asText(traits.layer), () => numbered("Layer", info.value.layers ?? [traits.layer.value])),
+    pick("Head", asText(traits.head), () =>
+      numbered("Head", info.value.n_heads ? [...new Array(info.value.n_heads).keys()] : [traits.head.value]),
+    ),
     iconButton("next", "Next head", step(1)),
   );
 }

@@ -160,7 +160,7 @@ export function keepPicture(panels: Panels): void {
     }
   };
   const soon = (): void => void send().catch(() => undefined);
-  const idle = window.requestIdleCallback ?? ((callback: () => void) => setTimeout(callback));
+  const idle = globalThis.requestIdleCallback ?? ((callback: () => void) => setTimeout(callback));
   wire.onEvent("picture_please", soon, signal);
   follow(() => {
     void [palette.value, theme.value, connection.value, matrix.value, traits.status.value, traits.info.value];

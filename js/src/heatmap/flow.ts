@@ -22,6 +22,7 @@ const PATIENCE = 60; // ms a token is pointed at before its line is asked for
 export function mountFlow(panels: Panels): HTMLElement {
   const { traits, hover, pointed, most, palette, theme, tip, lines } = panels;
   let pieces: readonly string[] | undefined;
+  let shown: string[] = []; // as it is written here
   let special = new Set<number>();
   let cuts: Passage[] = [];
   let blocks: HTMLElement[] = [];
@@ -43,7 +44,7 @@ export function mountFlow(panels: Panels): HTMLElement {
     const block = blocks[index];
     if (!block || block.childElementCount > 0) return;
     const [from, to] = cuts[index] as Passage;
-    const spans = (pieces ?? []).slice(from, to).map((piece, k) => {
+    const spans = shown.slice(from, to).map((piece, k) => {
       const kind = special.has(from + k) ? ".gw-special" : piece.startsWith(" ") ? ".gw-spaced" : "";
       const props = { id: `${panels.id}-t${from + k}`, role: "option", "data-token": from + k };
       return h(`span${kind}`, props, written(piece));
@@ -53,7 +54,7 @@ export function mountFlow(panels: Panels): HTMLElement {
     mark();
   };
 
-  const plain = ([from, to]: Passage): string => (pieces ?? []).slice(from, to).map(written).join("");
+  const plain = ([from, to]: Passage): string => shown.slice(from, to).map(written).join("");
 
   const near = new IntersectionObserver(
     (entries) => {
@@ -67,15 +68,21 @@ export function mountFlow(panels: Panels): HTMLElement {
   );
   onEnd(() => near.disconnect());
 
+  /** How far from nothing a weight stands on the legend. */
+  const strength = (value: number): number => {
+    const { at, signed } = palette.peek();
+    return signed ? Math.abs(2 * at(value) - 1) : at(value);
+  };
+
   /** Colours a passage; a span whose shade stays is not touched. */
   const colour = (index: number): void => {
-    const { at, css, ink, signed, name } = palette.peek();
+    const { css, ink, signed, name } = palette.peek();
+    const full = strength(most.peek()?.[1] ?? 0); // the strongest token is coloured fully, however long the text
     let token = cuts[index]?.[0] ?? 0;
     for (const span of (blocks[index]?.children ?? []) as Iterable<HTMLElement>) {
       const value = weights?.[token] ?? Number.NaN;
       token += 1;
-      const share = Number.isNaN(value) ? 0 : signed ? Math.abs(2 * at(value) - 1) : at(value);
-      const step = Math.round(share * SHADES);
+      const step = Number.isNaN(value) ? 0 : Math.round((strength(value) / (full || 1)) * SHADES);
       const key = signed ? `${name}${value}` : `${name}${step}`;
       if (span.dataset["shade"] === key) continue;
       span.dataset["shade"] = key;
@@ -208,7 +215,7 @@ export function mountFlow(panels: Panels): HTMLElement {
   });
 
   follow(() => {
-    const { pieces: now = [], groups = null, special: marks = [] } = traits.tokens.value;
+    const { pieces: now = [], ids = [], groups = null, special: marks = [] } = traits.tokens.value;
     if (now === pieces) return;
     near.disconnect();
     pieces = now;
@@ -216,9 +223,12 @@ export function mountFlow(panels: Panels): HTMLElement {
     cuts = passages(now, groups);
     active = Math.min(active, Math.max(0, length() - 1));
     weights = undefined;
+    // Words that came with an array are no pieces of a text: a space stands between them.
+    shown = now.map((piece, token) => (token > 0 && (ids[token] ?? 0) < 0 ? ` ${piece}` : piece));
     host.dir = textDirection(now.filter((_, token) => !special.has(token)));
     blocks = cuts.map((cut) => h("span", {}, plain(cut)));
     host.replaceChildren(...blocks);
+    if (blocks.length === 0) host.textContent = traits.text.peek(); // until it is in tokens
     open(0);
     for (const block of blocks) near.observe(block);
   });
@@ -256,8 +266,10 @@ export function mountFlow(panels: Panels): HTMLElement {
     if (fixed === null || fixed === active || fixed >= length()) return;
     active = fixed;
     open(passageOf(cuts, fixed));
-    const span = spanOf(fixed);
-    if (span) host.scrollTop = Math.max(0, span.offsetTop - host.clientHeight / 2);
+    requestAnimationFrame(() => {
+      const span = spanOf(fixed);
+      if (span && active === fixed) host.scrollTop = Math.max(0, span.offsetTop - host.clientHeight / 2);
+    });
   });
   return host;
 }

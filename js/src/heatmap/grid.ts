@@ -125,12 +125,20 @@ export function grid(panels: Panels): Child {
     ];
     draw();
   });
+  let seen: unknown;
   follow(() => {
     const of = layout.value;
     const [width, height] = size.value;
-    if (chosen.value < 0 || height === 0) return;
-    const { x, y, width: cell } = rectOf(of, chosen.value);
-    scroller.scrollTop = reveal(scroller.scrollTop, height - of.top, y - of.top - 2, of.stepY + 2);
+    const place = chosen.value;
+    const order = [traits.sort.value, traits.descending.value, traits.filter.value].join();
+    if (place < 0 || height === 0) return;
+    const { x, y, width: cell } = rectOf(of, place);
+    // A new order is read from its beginning, wherever the chosen head has gone.
+    const fresh = of.ranked && order !== seen;
+    seen = order;
+    scroller.scrollTop = fresh
+      ? 0
+      : reveal(scroller.scrollTop, height - of.top, y - of.top - 2, of.stepY + 2);
     scroller.scrollLeft = reveal(scroller.scrollLeft, width - of.left, x - of.left - 2, cell + 4);
   });
   return frameBox;
@@ -241,6 +249,10 @@ function scaled({ x, y, width, height }: Rect, ratio: number): Rect {
   return { x: at(x), y: at(y), width: at(x + width) - at(x), height: at(y + height) - at(y) };
 }
 
+/** Whether a number has room: every so-manieth, and the chosen one instead of its neighbours. */
+const shows = (at: number, every: number, chosen: number): boolean =>
+  at === chosen || (at % every === 0 && (chosen < 0 || Math.abs(at - chosen) >= every));
+
 interface Frame {
   width: number;
   height: number;
@@ -256,7 +268,8 @@ function drawWords(context: CanvasRenderingContext2D, panels: Panels, layout: La
   const { accent, ink, soft, line, font } = panels.theme.peek();
   const type = panels.type.peek() - 2;
   const write = (text: string, x: number, y: number, style: string): void => {
-    context.font = `${style === accent ? 600 : 400} ${type}px ${font}`;
+    // The words "mean" and "max" have the room of a number.
+    context.font = `${style === accent ? 600 : 400} ${text.startsWith("m") ? type * 0.7 : type}px ${font}`;
     context.fillStyle = style;
     context.fillText(text, x, y);
   };
@@ -283,8 +296,9 @@ function drawWords(context: CanvasRenderingContext2D, panels: Panels, layout: La
     const layer = cells[row * columns]?.layer as Which;
     const y = top + row * stepY - dy + cellHeight / 2;
     if (y < top || y > height) continue;
-    const active = layer === here?.layer;
-    if (row % everyRow === 0 || active) write(`${layer}`, left - 8, y, active ? accent : soft);
+    if (shows(row, everyRow, Math.floor(chosen / columns))) {
+      write(`${layer}`, left - 8, y, layer === here?.layer ? accent : soft);
+    }
     if (!windows[layers.indexOf(layer as number)]) continue;
     context.fillStyle = soft;
     for (let dot = -2; dot <= 2; dot++) context.fillRect(left - 5, y + dot * 3 - 1, 1.5, 1.5);
@@ -298,9 +312,9 @@ function drawWords(context: CanvasRenderingContext2D, panels: Panels, layout: La
   const everyColumn = Math.max(1, Math.ceil((type * 1.6) / stepX));
   for (let column = 0; column < columns; column++) {
     const head = cells[column]?.head;
-    const active = head === here?.head;
     const x = left + column * stepX - dx + cellWidth / 2;
-    if (column % everyColumn === 0 || active) write(`${head}`, x, top / 2 - 2, active ? accent : soft);
+    if (!shows(column, everyColumn, chosen % columns)) continue;
+    write(`${head}`, x, top / 2 - 2, head === here?.head ? accent : soft);
   }
   context.fillStyle = line;
   const group = shared > 0 && shared < heads ? heads / shared : heads + 1;

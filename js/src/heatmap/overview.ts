@@ -34,7 +34,9 @@ export function overview(panels: Panels): Child {
     h(
       "header.gw-bar",
       {},
-      h("h3", {}, () => `${whole(info.value.layers?.length ?? 0)} × ${whole(info.value.n_heads ?? 0)} heads`),
+      h("h3", {}, () =>
+        info.value.layers ? `${info.value.layers.length} × ${info.value.n_heads} heads` : "Heads",
+      ),
       h("span.gw-push"),
       () =>
         sort.value !== "" &&

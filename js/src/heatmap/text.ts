@@ -52,7 +52,7 @@ export function text(panels: Panels): Child {
       "header.gw-bar",
       {},
       h("h3", {}, () => (traits.info.value.length ? tokenCount(traits.info.value.length) : "Text")),
-      () => !editing.value && phrase(),
+      () => !editing.value && (traits.info.value.length ?? 0) > 0 && phrase(),
     ),
     () => (editing.value ? textEdit(panels) : mountFlow(panels)),
   );

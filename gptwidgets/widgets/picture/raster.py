@@ -28,7 +28,7 @@ def png(scene: Scene, zoom: float, max_bytes: int | None = None) -> bytes:
         if max_bytes is None or len(data) <= max_bytes:
             return data
         for colours in (256, 48):
-            if len(data) > 3 * max_bytes:
+            if len(data) > 3 * max_bytes and image.width > 300:
                 continue  # fewer colours alone would not do
             data = _encode(image.quantize(colours, dither=Image.Dither.NONE))
             if len(data) <= max_bytes:

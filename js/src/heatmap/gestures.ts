@@ -1,5 +1,7 @@
 // What hands do on the matrix, told apart: hover, click, drag, box, pinch, wheel. No drawing, no traits.
 
+type Point = readonly [number, number];
+
 /** All positions are CSS pixels from the element's corner. */
 export interface Actions {
   hover: (x: number, y: number) => void;
@@ -7,10 +9,9 @@ export interface Actions {
   click: (x: number, y: number) => void;
   zoom: (factor: number, x: number, y: number) => void;
   /** By so many pixels; `grip` is where the drag began. */
-  drag: (dx: number, dy: number, x: number, y: number, grip: readonly [number, number]) => void;
-  /** A box is being drawn, or (`done`) has been. */
-  box: (x0: number, y0: number, x1: number, y1: number, done: boolean) => void;
-  cancelBox: () => void;
+  drag: (dx: number, dy: number, x: number, y: number, grip: Point) => void;
+  /** A box is being drawn between two corners, or (`done`) has been. */
+  box: (from: Point, to: Point, done: boolean) => void;
   /** The wheel was turned where it scrolls the page. */
   hint: () => void;
   /** Whether zooming out still changes anything: otherwise the page scrolls. */
@@ -31,9 +32,9 @@ const PAGE = 400;
  * otherwise it scrolls the page, as everywhere else on it.
  */
 export function listen(element: HTMLElement, focusable: HTMLElement, act: Actions, ends: AbortSignal): void {
-  const fingers = new Map<number, readonly [number, number]>();
-  let start: readonly [number, number] | null = null;
-  let last: readonly [number, number] = [0, 0];
+  const fingers = new Map<number, Point>();
+  let start: Point | null = null;
+  let last: Point = [0, 0];
   let moved = false;
   let boxing = false;
   const focused = () => focusable.matches(":focus");
@@ -61,34 +62,33 @@ export function listen(element: HTMLElement, focusable: HTMLElement, act: Action
     if (fingers.size === 2) return pinch(event.pointerId, here);
     if (!moved && Math.hypot(here[0] - start[0], here[1] - start[1]) < STILL) return;
     moved = true;
-    if (boxing) act.box(...start, ...here, false);
+    if (boxing) act.box(start, here, false);
     else act.drag(here[0] - last[0], here[1] - last[1], ...here, start);
     last = here;
   });
 
-  const pinch = (id: number, here: readonly [number, number]) => {
+  const pinch = (id: number, here: Point) => {
     const other = [...fingers].find(([finger]) => finger !== id)?.[1];
     const before = fingers.get(id);
     fingers.set(id, here);
     if (!(other && before)) return;
-    const apart = (a: readonly [number, number]) => Math.hypot(a[0] - other[0], a[1] - other[1]);
+    const apart = (a: Point) => Math.hypot(a[0] - other[0], a[1] - other[1]);
     const middle = [(here[0] + other[0]) / 2, (here[1] + other[1]) / 2] as const;
     act.zoom(apart(here) / Math.max(apart(before), 1), ...middle);
     act.drag((here[0] - before[0]) / 2, (here[1] - before[1]) / 2, ...middle, middle);
   };
 
-  const lift = (event: PointerEvent, done: boolean) => {
+  const lift = (event: PointerEvent) => {
     if (!fingers.delete(event.pointerId)) return;
-    const from = start;
+    for (const finger of fingers.values()) last = finger; // the other one goes on from where it is
     if (fingers.size > 0) return;
+    const done = event.type === "pointerup" && moved;
+    if (boxing && start) act.box(start, done ? [event.offsetX, event.offsetY] : start, true);
     start = null;
-    if (!from) return;
-    if (boxing && moved && done) act.box(...from, event.offsetX, event.offsetY, true);
-    else if (boxing) act.cancelBox();
     boxing = false;
   };
-  on("pointerup", (event) => lift(event, true));
-  on("pointercancel", (event) => lift(event, false));
+  on("pointerup", lift);
+  on("pointercancel", lift);
   on("pointerleave", () => act.leave());
   on("click", (event) => {
     // The second click of a double one zooms, and does not choose again.

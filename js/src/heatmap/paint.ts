@@ -1,212 +1,155 @@
 // The cells: tiles, what stands in for those that are not there, and the edges of what is masked.
-
 import type { TileCache } from "./cache";
 import type { PatchCache } from "./patch";
-import { cellOf, fontOf, type Scene } from "./scene";
+import { type Canvas2D, stroke, write } from "./pen";
+import type { Scene } from "./scene";
 import { imageOf, type Tile } from "./tile";
-import { coarsest, pointAt, type Region, TILE, type TileSpot, tilesOf, xOf, yOf } from "./viewport";
-
-export type Canvas2D = CanvasRenderingContext2D;
+import { coarsest, type Region, TILE, type TileSpot, tilesOf } from "./viewport";
 
 /** From this size on (CSS pixels) neighbouring cells are set apart by a hair line. */
 const APART = 14;
 
 /** Draws the plot: no work per cell but the colouring of tiles that are new. */
-export function paintCells(context: Canvas2D, scene: Scene, cache: TileCache): void {
+export function paintCells(on: Canvas2D, scene: Scene, cache: TileCache): void {
   const { plot, region, level, length, causal } = scene;
-  context.save();
-  context.beginPath();
-  context.rect(plot.x, plot.y, plot.width, plot.height);
-  context.clip();
-  context.imageSmoothingEnabled = false;
-  const there: [TileSpot, Tile][] = [];
+  on.save();
+  on.beginPath();
+  on.rect(plot.x, plot.y, plot.width, plot.height);
+  on.clip();
+  on.imageSmoothingEnabled = false;
+  const there: [Tile, TileSpot][] = [];
   for (const spot of tilesOf(region, level, length, causal)) {
     const tile = cache.get(scene.picture, spot);
-    if (tile) there.push([spot, tile]);
-    else standIn(context, scene, cache, spot);
+    if (tile) there.push([tile, spot]);
+    else standIn(on, scene, cache, spot);
   }
   // After the stand-ins, whose cells may be larger than a whole tile.
-  for (const [spot, tile] of there) drawTile(context, scene, tile, spot, region);
-  if (cellOf(scene).width >= APART && cellOf(scene).height >= APART) drawHairLines(context, scene);
-  if (scene.sinkHidden) hatchSink(context, scene);
-  drawEdges(context, scene);
-  context.restore();
+  for (const [tile, spot] of there) drawTile(on, scene, tile, spot, region);
+  if (Math.min(scene.cellWidth, scene.cellHeight) >= APART) drawHairLines(on, scene);
+  if (scene.sinkHidden && scene.cellWidth >= 4 && length > 1) hatchSink(on, scene);
+  drawEdges(on, scene);
+  on.restore();
 }
 
 /** What stands for a tile until it is there: its part of the nearest coarser tile. */
-function standIn(context: Canvas2D, scene: Scene, cache: TileCache, spot: TileSpot): void {
+function standIn(on: Canvas2D, scene: Scene, cache: TileCache, spot: TileSpot): void {
+  const { region } = scene;
   const span = TILE * 2 ** spot.level;
-  const part = intersect(scene.region, {
-    row0: spot.row * span,
-    col0: spot.col * span,
-    rows: span,
-    cols: span,
-  });
+  const row0 = Math.max(region.row0, spot.row * span);
+  const col0 = Math.max(region.col0, spot.col * span);
+  const rows = Math.min(region.row0 + region.rows, (spot.row + 1) * span) - row0;
+  const cols = Math.min(region.col0 + region.cols, (spot.col + 1) * span) - col0;
   for (let level = spot.level + 1; level <= coarsest(scene.length); level++) {
     const up = 2 ** (level - spot.level);
     const parent = { level, row: Math.floor(spot.row / up), col: Math.floor(spot.col / up) };
     const tile = cache.get(scene.picture, parent);
     if (tile) {
-      drawTile(context, scene, tile, parent, part);
+      drawTile(on, scene, tile, parent, { row0, col0, rows, cols });
       return;
     }
   }
 }
 
-/** Draws the part of a tile that lies in `part` (tokens). Edges lie on whole device pixels: no seams. */
-function drawTile(context: Canvas2D, scene: Scene, tile: Tile, spot: TileSpot, part: Region): void {
+/** Draws the cells of a tile that lie in `part` (tokens). Their edges lie on whole device pixels: no seams. */
+function drawTile(on: Canvas2D, scene: Scene, tile: Tile, spot: TileSpot, part: Region): void {
   const image = imageOf(tile, scene.palette);
   if (!image) return;
-  const { region, plot, ratio } = scene;
   const cell = 2 ** spot.level; // tokens
   const top = spot.row * TILE * cell;
   const left = spot.col * TILE * cell;
   const i0 = Math.max(0, Math.floor((part.row0 - top) / cell));
   const j0 = Math.max(0, Math.floor((part.col0 - left) / cell));
-  const i1 = Math.min(tile.rows, Math.ceil((part.row0 + part.rows - top) / cell));
-  const j1 = Math.min(tile.cols, Math.ceil((part.col0 + part.cols - left) / cell));
-  if (i1 <= i0 || j1 <= j0) return;
-  const snap = (value: number) => Math.round(value * ratio) / ratio;
-  const x0 = snap(xOf(left + j0 * cell, region, plot));
-  const y0 = snap(yOf(top + i0 * cell, region, plot));
-  const x1 = snap(xOf(left + j1 * cell, region, plot));
-  const y1 = snap(yOf(top + i1 * cell, region, plot));
-  context.drawImage(image, j0, i0, j1 - j0, i1 - i0, x0, y0, x1 - x0, y1 - y0);
+  const rows = Math.min(tile.rows, Math.ceil((part.row0 + part.rows - top) / cell)) - i0;
+  const cols = Math.min(tile.cols, Math.ceil((part.col0 + part.cols - left) / cell)) - j0;
+  if (rows <= 0 || cols <= 0) return;
+  const snap = (value: number) => Math.round(value * scene.ratio) / scene.ratio;
+  const x = snap(scene.x(left + j0 * cell));
+  const y = snap(scene.y(top + i0 * cell));
+  const width = snap(scene.x(left + (j0 + cols) * cell)) - x;
+  const height = snap(scene.y(top + (i0 + rows) * cell)) - y;
+  on.drawImage(image, j0, i0, cols, rows, x, y, width, height);
 }
 
-function drawHairLines(context: Canvas2D, scene: Scene): void {
-  const { region, plot, theme, ratio } = scene;
-  context.strokeStyle = theme.paper;
-  context.lineWidth = 1 / ratio;
-  context.beginPath();
+function drawHairLines(on: Canvas2D, scene: Scene): void {
+  const { region, plot, theme, right, bottom } = scene;
+  on.lineWidth = 1 / scene.ratio;
   for (let row = Math.ceil(region.row0); row <= region.row0 + region.rows; row++) {
-    const y = yOf(row, region, plot);
-    context.moveTo(plot.x, y);
-    context.lineTo(plot.x + plot.width, y);
+    stroke(on, theme.paper, plot.x, scene.y(row), right, scene.y(row));
   }
   for (let col = Math.ceil(region.col0); col <= region.col0 + region.cols; col++) {
-    const x = xOf(col, region, plot);
-    context.moveTo(x, plot.y);
-    context.lineTo(x, plot.y + plot.height);
+    stroke(on, theme.paper, scene.x(col), plot.y, scene.x(col), bottom);
   }
-  context.stroke();
 }
 
 /** The first token's column, which the picture leaves out, is hatched where it is wide enough to be seen. */
-function hatchSink(context: Canvas2D, scene: Scene): void {
-  const { region, plot, theme, length } = scene;
-  const { width } = cellOf(scene);
-  if (region.col0 >= 1 || width < 4 || length < 2) return;
-  const x = xOf(0, region, plot);
-  const top = yOf(0, region, plot);
-  const bottom = yOf(length, region, plot);
-  context.save();
-  context.beginPath();
-  context.rect(x, top, width, bottom - top);
-  context.clip();
-  context.strokeStyle = theme.line;
-  context.lineWidth = 1;
-  context.beginPath();
-  const from = Math.max(top, plot.y - width);
-  const to = Math.min(bottom, plot.y + plot.height) + width;
-  for (let y = from - (from % 7); y < to; y += 7) {
-    context.moveTo(x, y);
-    context.lineTo(x + width, y - width);
+function hatchSink(on: Canvas2D, scene: Scene): void {
+  const { plot, bottom, cellWidth: width } = scene;
+  const x = scene.x(0);
+  if (x + width <= plot.x) return;
+  const top = Math.max(scene.y(0), plot.y);
+  on.save();
+  on.beginPath();
+  on.rect(x, top, width, bottom - top);
+  on.clip();
+  on.lineWidth = 1;
+  for (let y = top - (top % 7); y < bottom + width; y += 7) {
+    stroke(on, scene.theme.line, x, y, x + width, y - width);
   }
-  context.stroke();
-  context.restore();
+  on.restore();
 }
 
-/** The edge of the causal mask, and of a sliding window: a cell is there, or it is not. */
-function drawEdges(context: Canvas2D, scene: Scene): void {
+/** The edges of the causal mask and of a sliding window: a cell is there, or it is not. */
+function drawEdges(on: Canvas2D, scene: Scene): void {
   const { causal, window, theme, length } = scene;
-  context.lineWidth = 1;
-  if (causal) {
-    context.strokeStyle = theme.line;
-    stairs(context, scene, 1);
-  }
-  if (window !== null && window < length) {
-    context.strokeStyle = theme.accent;
-    context.setLineDash([5, 4]);
-    stairs(context, scene, 1 - window);
-    context.setLineDash([]);
+  on.lineWidth = 1;
+  if (causal) stroke(on, theme.line, ...stairs(scene, 1));
+  if (window < length) {
+    on.setLineDash([5, 4]);
+    stroke(on, theme.accent, ...stairs(scene, 1 - window));
   }
 }
 
-/** A line along the cells (i, i + offset), in steps where cells are large enough to see them. */
-function stairs(context: Canvas2D, scene: Scene, offset: number): void {
-  const { region, plot } = scene;
+/** A path along the cells (i, i + offset), in steps where cells are large enough to see them. */
+function stairs(scene: Scene, offset: number): number[] {
+  const { region, length, x, y } = scene;
   const first = Math.max(Math.floor(region.row0) - 1, 0, -offset);
-  const last = Math.min(Math.ceil(region.row0 + region.rows) + 1, scene.length);
-  const x = (col: number) => xOf(col, region, plot);
-  const y = (row: number) => yOf(row, region, plot);
-  context.beginPath();
-  context.moveTo(x(first + offset), y(first));
-  if (cellOf(scene).width >= 4) {
-    for (let row = first; row < last; row++) {
-      context.lineTo(x(row + offset), y(row + 1));
-      context.lineTo(x(row + 1 + offset), y(row + 1));
-    }
-  } else context.lineTo(x(last + offset), y(last));
-  context.stroke();
-}
-
-/** The weights themselves, where cells are large enough and the exact values are there. */
-export function paintNumbers(context: Canvas2D, scene: Scene, patches: PatchCache): void {
-  const { region, plot, palette, type } = scene;
-  const { width, height } = cellOf(scene);
-  context.font = fontOf(scene);
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  forCells(region, (row, col) => {
-    const value = patches.value(scene.picture, row, col);
-    if (value === undefined || Number.isNaN(value)) return;
-    const x = xOf(col + 0.5, region, plot);
-    const y = yOf(row + 0.5, region, plot);
-    const outside =
-      x < plot.x + type || x > plot.x + plot.width - type || y < plot.y || y > plot.y + plot.height;
-    if (outside || width < type || height < type) return;
-    context.fillStyle = palette.ink(value);
-    context.fillText(value.toFixed(2).replace("-", "−"), x, y);
-  });
+  const last = Math.min(Math.ceil(region.row0 + region.rows) + 1, length);
+  const points = [x(first + offset), y(first)];
+  for (let row = first; scene.cellWidth >= 4 && row < last; row++) {
+    points.push(x(row + offset), y(row + 1), x(row + 1 + offset), y(row + 1));
+  }
+  return [...points, x(last + offset), y(last)];
 }
 
 /** Whether numbers fit into the cells. */
-export function showsNumbers(scene: Scene): boolean {
-  const { width, height } = cellOf(scene);
-  return scene.length > 0 && width >= scene.type * 3.4 && height >= scene.type * 1.8;
+export function showsNumbers({ cellWidth, cellHeight, type, length }: Scene): boolean {
+  return length > 0 && cellWidth >= type * 3.4 && cellHeight >= type * 1.8;
 }
 
-/** What must be known to read the picture, in the corner that a causal mask leaves free. */
-export function paintNotes(context: Canvas2D, scene: Scene): void {
-  const { plot, region, theme, type, measure, notes, causal } = scene;
-  const font = fontOf(scene);
-  const width = Math.max(0, ...notes.map((note) => measure.width(note, font)));
-  const height = notes.length * type * 1.5;
-  const [row, col] = pointAt(plot.x + plot.width - width - 8, plot.y + height + 8, region, plot);
-  if (!causal || col < row + 1) return; // cells are there
-  context.font = font;
-  context.fillStyle = theme.soft;
-  context.textAlign = "right";
-  context.textBaseline = "top";
-  notes.forEach((note, i) => {
-    context.fillText(note, plot.x + plot.width - 4, plot.y + 4 + i * type * 1.5);
-  });
-}
-
-function forCells(region: Region, visit: (row: number, col: number) => void): void {
+/** The weights themselves, where the exact values are there. */
+export function paintNumbers(on: Canvas2D, scene: Scene, patches: PatchCache): void {
+  const { region, plot, palette, type, right, bottom } = scene;
+  on.font = scene.font;
   for (let row = Math.floor(region.row0); row < region.row0 + region.rows; row++) {
-    for (let col = Math.floor(region.col0); col < region.col0 + region.cols; col++) visit(row, col);
+    for (let col = Math.floor(region.col0); col < region.col0 + region.cols; col++) {
+      const value = patches.value(scene.picture, row, col) ?? Number.NaN;
+      const [x, y] = [scene.x(col + 0.5), scene.y(row + 0.5)];
+      if (Number.isNaN(value) || x < plot.x + type || x > right - type || y < plot.y || y > bottom) continue;
+      write(on, value.toFixed(2).replace("-", "−"), [x, y], "center", palette.ink(value));
+    }
   }
 }
 
-function intersect(a: Region, b: Region): Region {
-  const row0 = Math.max(a.row0, b.row0);
-  const col0 = Math.max(a.col0, b.col0);
-  return {
-    row0,
-    col0,
-    rows: Math.min(a.row0 + a.rows, b.row0 + b.rows) - row0,
-    cols: Math.min(a.col0 + a.cols, b.col0 + b.cols) - col0,
-  };
+/** What must be known to read the picture, in the corner that a causal mask leaves free. */
+export function paintNotes(on: Canvas2D, scene: Scene, notes: readonly string[]): void {
+  const { plot, region, theme, type, measure, font, right } = scene;
+  const width = Math.max(0, ...notes.map((note) => measure.width(note, font))) + 8;
+  const leading = type * 1.5;
+  const col = region.col0 + (plot.width - width) / scene.cellWidth;
+  const row = region.row0 + (notes.length * leading + 8) / scene.cellHeight;
+  if (!scene.causal || col < row + 1) return; // cells are there
+  on.font = font;
+  notes.forEach((note, i) => {
+    write(on, note, [right - 4, plot.y + 4 + (i + 0.5) * leading], "right", theme.soft);
+  });
 }

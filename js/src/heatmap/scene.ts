@@ -5,38 +5,46 @@ import type { Theme } from "../theme";
 import { visible } from "../tokens";
 import type { Picture } from "./cache";
 import { type Measure, type Room, roomFor } from "./labels";
-import { type Box, LARGEST_CELL, levelFor, type Region, regionOf } from "./viewport";
+import { type Box, LARGEST_CELL, levelFor, type Region, regionOf, xOf, yOf } from "./viewport";
 
-export interface Scene {
+/** Of the canvas, in CSS pixels; `ratio` is device pixels a CSS pixel. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+  readonly ratio: number;
+}
+
+/** All lengths are CSS pixels from the canvas's corner. */
+export interface Scene extends Size {
   /** Tokens. 0 while there is no record. */
   readonly length: number;
   readonly picture: Picture;
   readonly causal: boolean;
-  /** The sliding window in tokens, or null. */
-  readonly window: number | null;
+  /** The sliding window in tokens; Infinity without one. */
+  readonly window: number;
   readonly sinkHidden: boolean;
   /** What must be known to read the picture, one short line each. */
   readonly notes: readonly string[];
   readonly pieces: readonly string[];
   readonly palette: Palette;
   readonly theme: Theme;
-  /** CSS pixels of the axes' letters. */
+  /** The size of the axes' letters, and their font. */
   readonly type: number;
-  readonly region: Region;
-  readonly width: number;
-  readonly height: number;
-  readonly plot: Box;
-  readonly room: Room;
+  readonly font: string;
   readonly measure: Measure;
-  /** Device pixels a CSS pixel. */
-  readonly ratio: number;
+  readonly room: Room;
+  readonly region: Region;
   readonly level: number;
-}
-
-export interface Size {
-  readonly width: number;
-  readonly height: number;
-  readonly ratio: number;
+  /** Where the cells are, and its far edges. */
+  readonly plot: Box;
+  readonly right: number;
+  readonly bottom: number;
+  /** Of a cell. */
+  readonly cellWidth: number;
+  readonly cellHeight: number;
+  /** Where a column, or a row, begins. */
+  readonly x: (col: number) => number;
+  readonly y: (row: number) => number;
 }
 
 /** A plot is at most so many times wider than high, or higher than wide. */
@@ -51,48 +59,60 @@ export function sceneOf(
   measure: Measure,
 ): Scene {
   const info = traits.info.value;
-  const { length = 0, record, n_heads: heads = 0, n_kv_heads: groups = 0, causal = true } = info;
+  const { record, causal = true, layers = [], windows = [] } = info;
+  const length = record === undefined ? 0 : (info.length ?? 0);
   const layer = traits.layer.value;
   const head = traits.head.value;
+  const sinkHidden = traits.hideSink.value;
   const pieces = traits.tokens.value.pieces ?? [];
   const type = traits.presentation.value ? 17 : 11;
-  const room = roomFor(pieces, length, { ...size, type, font: `${type}px ${theme.font}` }, measure);
+  const font = `${type}px ${theme.font}`;
+  const room = roomFor(pieces, length, { ...size, type, font }, measure);
   const plot = plotOf(size, length, room);
   const region = regionOf(traits.view.value, length);
-  const window =
-    typeof layer === "number" ? (info.windows?.[info.layers?.indexOf(layer) ?? -1] ?? null) : null;
+  const window = windows[layers.indexOf(layer as number)] ?? Infinity;
+  const cellWidth = plot.width / region.cols;
+  const cellHeight = plot.height / region.rows;
   const notes: string[] = [];
-  if (traits.hideSink.value && length > 1) notes.push("first token hidden, rows add up to 1 without it");
-  if (window !== null && window < length) notes.push(`sliding window of ${window} tokens`);
-  if (typeof head === "number" && groups > 0 && groups < heads) notes.push(groupNote(head, heads / groups));
+  if (sinkHidden && length > 1) {
+    notes.push(info.signed ? "first token hidden" : "first token hidden, rows add up to 1 without it");
+  }
+  if (window < length) notes.push(`sliding window of ${window} tokens`);
+  // Heads of a group look with queries of their own at the same keys.
+  const group = (info.n_heads ?? 1) / (info.n_kv_heads || Infinity);
+  if (typeof head === "number" && group > 1) {
+    const first = Math.floor(head / group) * group;
+    notes.push(`heads ${first}–${first + group - 1} share their keys`);
+  }
   return {
-    length: record === undefined ? 0 : length,
+    ...size,
+    length,
     picture: `${record}|${variantOf(traits)}|${layer}|${head}`,
     causal,
     window,
-    sinkHidden: traits.hideSink.value,
+    sinkHidden,
     notes,
     pieces,
     palette,
     theme,
     type,
-    region,
-    plot,
-    room,
+    font,
     measure,
-    ...size,
+    room,
+    region,
     level: levelFor(region, plot, size.ratio, length),
+    plot,
+    right: plot.x + plot.width,
+    bottom: plot.y + plot.height,
+    cellWidth,
+    cellHeight,
+    x: (col) => xOf(col, region, plot),
+    y: (row) => yOf(row, region, plot),
   };
 }
 
-/** Heads of a group look with queries of their own at the same keys. */
-function groupNote(head: number, size: number): string {
-  const first = Math.floor(head / size) * size;
-  return `heads ${first}–${first + size - 1} share their keys`;
-}
-
 /** Where the cells are drawn: what the margins leave, no larger than the cells need, at the left. */
-export function plotOf(size: Size, length: number, room: Room): Box {
+function plotOf(size: Size, length: number, room: Room): Box {
   const width = Math.max(1, size.width - room.left - room.right);
   const height = Math.max(1, size.height - room.top - room.bottom);
   const most = Math.max(1, length) * LARGEST_CELL;
@@ -104,15 +124,7 @@ export function plotOf(size: Size, length: number, room: Room): Box {
   };
 }
 
-/** CSS pixels of a cell. */
-export const cellOf = ({ plot, region }: Scene): { width: number; height: number } => ({
-  width: plot.width / region.cols,
-  height: plot.height / region.rows,
-});
-
-export const fontOf = ({ type, theme }: Scene, share = 1): string => `${type * share}px ${theme.font}`;
-
 /** A token as its label, at most `most` pixels wide; its position where it has no piece. */
-export function labelOf(scene: Scene, token: number, most: number, font = fontOf(scene)): string {
+export function labelOf(scene: Scene, token: number, most: number, font = scene.font): string {
   return scene.measure.fit(visible(scene.pieces[token] ?? String(token)), font, most);
 }

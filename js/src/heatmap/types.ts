@@ -2,8 +2,10 @@
 import type { ReadonlySignal, Signal } from "@preact/signals-core";
 import type { Palette } from "../color";
 import type { HeatTraits } from "../model";
+import type { Theme } from "../theme";
 import type { Wire } from "../wire";
 import type { TileCache } from "./cache";
+import type { Tip } from "./panels";
 
 /** The cell under the pointer. */
 export interface Hover {
@@ -21,6 +23,10 @@ export interface HeatContext {
   readonly cache: TileCache;
   readonly hover: Signal<Hover | null>;
   readonly palette: ReadonlySignal<Palette>;
+  readonly theme: ReadonlySignal<Theme>;
+  /** What floats beside the pointer; its place is counted from the corner of `root`. */
+  readonly tip: Signal<Tip | null>;
+  readonly root: HTMLElement;
   /** Ends the view: every listener goes with it. */
   readonly signal: AbortSignal;
 }

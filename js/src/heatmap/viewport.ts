@@ -32,6 +32,12 @@ export interface TileSpot {
   readonly col: number;
 }
 
+export const limit = (value: number, least: number, most: number): number =>
+  Math.min(Math.max(value, least), most);
+
+export const inside = (box: Box | undefined, x: number, y: number): boolean =>
+  box !== undefined && x >= box.x && x < box.x + box.width && y >= box.y && y < box.y + box.height;
+
 export const whole = (length: number): Region => ({ row0: 0, col0: 0, rows: length, cols: length });
 
 export const isWhole = (region: Region, length: number): boolean =>
@@ -39,13 +45,9 @@ export const isWhole = (region: Region, length: number): boolean =>
 
 /** The region of a `view` trait; nonsense and [] are the whole head. */
 export function regionOf(view: readonly number[], length: number): Region {
-  const [row0, col0, rows, cols] = view;
+  const [row0 = 0, col0 = 0, rows = 0, cols = 0] = view;
   if (view.length !== 4 || !view.every(Number.isFinite)) return whole(length);
-  return clamp(
-    { row0: row0 as number, col0: col0 as number, rows: rows as number, cols: cols as number },
-    length,
-    1,
-  );
+  return clamp({ row0, col0, rows, cols }, length, 1);
 }
 
 /** The `view` trait of a region. */
@@ -57,11 +59,15 @@ export function viewOf(region: Region, length: number): [] | [number, number, nu
 
 /** The nearest region inside the head, at least `least` cells a side. */
 export function clamp(region: Region, length: number, least: number): Region {
-  const side = (cells: number) => Math.min(Math.max(cells, Math.min(least, length)), length);
+  const side = (cells: number) => limit(cells, Math.min(least, length), length);
   const rows = side(region.rows);
   const cols = side(region.cols);
-  const start = (at: number, cells: number) => Math.min(Math.max(at, 0), length - cells);
-  return { row0: start(region.row0, rows), col0: start(region.col0, cols), rows, cols };
+  return {
+    row0: limit(region.row0, 0, length - rows),
+    col0: limit(region.col0, 0, length - cols),
+    rows,
+    cols,
+  };
 }
 
 /** The fewest cells a side that a box of this size may show. */
@@ -80,7 +86,7 @@ export function zoomAbout(
   // One factor for both sides: cells keep their shape, but at the very end, which is the whole head.
   const most = Math.min(region.rows, region.cols) / Math.min(least, length);
   const fewest = Math.min(region.rows / length, region.cols / length, 1);
-  const by = Math.min(Math.max(factor, fewest), Math.max(most, 1));
+  const by = limit(factor, fewest, Math.max(most, 1));
   const rows = region.rows / by;
   const cols = region.cols / by;
   return clamp(

@@ -1,0 +1,266 @@
+// What pointer and keys do to the matrix: they move the view, choose cells, and ask what is under them.
+import { decode } from "../color";
+import { weight } from "./format";
+import { listen } from "./gestures";
+import { minimapOf, regionUnder } from "./minimap";
+import type { PatchCache } from "./patch";
+import { labelOf, type Scene } from "./scene";
+import type { HeatContext, Hover, MatrixHandle } from "./types";
+import {
+  type Box,
+  clamp,
+  inside,
+  isWhole,
+  leastCells,
+  limit,
+  pointAt,
+  type Region,
+  shaped,
+  showing,
+  TILE,
+  viewOf,
+  whole,
+  zoomAbout,
+} from "./viewport";
+
+export interface Hands {
+  /** Looks again at what is under the pointer: the picture has changed, or a value has come. */
+  look: () => void;
+  /** The box that is being drawn. */
+  box: () => Box | null;
+  readonly moves: Pick<MatrixHandle, "reset" | "zoomBy" | "panBy">;
+}
+
+interface Stage {
+  scene: () => Scene;
+  readonly patches: PatchCache;
+  /** Paint what lies over the cells. */
+  soon: () => void;
+}
+
+const HINT = "Click, or hold Ctrl or ⌘, to zoom with the wheel";
+const STEP = 1.5; // a key's zoom
+
+export function createHands(
+  host: HTMLElement,
+  glass: HTMLElement,
+  { traits, cache, hover, tip, root, signal: ends }: HeatContext,
+  { scene, patches, soon }: Stage,
+): Hands {
+  const { query, key, direction } = traits;
+  let pointer: readonly [number, number] | null = null;
+  let box: Box | null = null;
+
+  // Moving
+
+  function show(region: Region): void {
+    const { length, plot } = scene();
+    traits.view.value = viewOf(clamp(region, length, leastCells(plot)), length);
+  }
+
+  function zoomAt(factor: number, point: readonly [number, number]): void {
+    const { region, length, plot } = scene();
+    show(zoomAbout(region, factor, point, length, leastCells(plot)));
+  }
+
+  /** About what is chosen, or else the middle. */
+  function zoomBy(factor: number): void {
+    const { row0, col0, rows, cols } = scene().region;
+    zoomAt(factor, [(query.peek() ?? row0 + rows / 2) + 0.5, (key.peek() ?? col0 + cols / 2) + 0.5]);
+  }
+
+  function panBy(dx: number, dy: number): void {
+    const { region } = scene();
+    show({ ...region, row0: region.row0 + dy, col0: region.col0 + dx });
+  }
+
+  const reset = () => show(whole(scene().length));
+
+  // Choosing
+
+  /** Chooses a query, a key or both; the same once more lets them go. */
+  function toggle(row: number | null, col: number | null): void {
+    const again = query.peek() === row && key.peek() === col;
+    query.value = again ? null : row;
+    key.value = again ? null : col;
+  }
+
+  /** Chooses a cell that exists, and brings it into view. */
+  function choose(row: number, col: number): void {
+    const { length, causal, region } = scene();
+    query.value = limit(row, 0, length - 1);
+    key.value = limit(col, 0, causal ? query.value : length - 1);
+    show(showing(region, query.value, key.value, length));
+  }
+
+  // The pointer
+
+  function cellAt(x: number, y: number): [number, number] | undefined {
+    const { length, plot, region } = scene();
+    if (length === 0 || !inside(plot, x, y) || inside(minimapOf(scene()), x, y)) return undefined;
+    return pointAt(x, y, region, plot).map((at) => Math.min(Math.floor(at), length - 1)) as [number, number];
+  }
+
+  /** What is known of the cell under the pointer; of cells that are drawn as one, of the strongest. */
+  function look(): void {
+    const at = pointer && cellAt(...pointer);
+    if (!at) {
+      if (pointer) leave();
+      return;
+    }
+    const { picture, level, palette } = scene();
+    patches.want(picture, ...at);
+    const [row, col] = (level > 0 && patches.strongest(picture, ...at, 2 ** level)) || at;
+    const value = patches.value(picture, row, col);
+    const now: { -readonly [name in keyof Hover]: Hover[name] } = { row, col };
+    if (value !== undefined) now.value = value;
+    else if (level === 0) {
+      const tile = cache.get(picture, { level, row: Math.floor(row / TILE), col: Math.floor(col / TILE) });
+      const code = tile?.codes[(row % TILE) * tile.cols + (col % TILE)];
+      if (code !== undefined) now.near = decode(code, palette.signed, palette.vmax);
+    }
+    hover.value = now;
+    say(now);
+  }
+
+  /** Beside the pointer: the value, the two tokens, and of how many cells it is the strongest. */
+  function say({ row, col, value, near }: Hover): void {
+    const token = (at: number) => `\u2068${labelOf(scene(), at, 200)}\u2069`;
+    const quiet: [string, string?][] = [[`${token(row)} → ${token(col)}`], [`query ${row}, key ${col}`]];
+    const size = 2 ** scene().level;
+    if (size > 1) quiet.push([`the strongest of ${size} × ${size} cells`]);
+    const known = value ?? near;
+    if (known === undefined) float("…", quiet);
+    else if (Number.isNaN(known)) float("masked", quiet);
+    else float(value === undefined ? `≈ ${Number(known.toPrecision(2))}` : weight(known), quiet);
+  }
+
+  function float(strong: string, quiet: [string, string?][]): void {
+    const [from, to] = [root, glass].map((element) => element.getBoundingClientRect()) as [DOMRect, DOMRect];
+    const [x, y] = pointer ?? [0, 0];
+    tip.value = { x: to.left - from.left + x, y: to.top - from.top + y, strong, quiet };
+  }
+
+  function leave(): void {
+    patches.rest();
+    hover.value = null;
+    tip.value = null;
+  }
+
+  listen(
+    glass,
+    host,
+    {
+      hover(x, y) {
+        pointer = [x, y];
+        look();
+        host.style.cursor = inside(minimapOf(scene()), x, y)
+          ? "move"
+          : cellAt(x, y)
+            ? "crosshair"
+            : "default";
+      },
+      leave() {
+        pointer = null;
+        leave();
+      },
+      click(x, y) {
+        const { plot, region, length, bottom } = scene();
+        const mini = minimapOf(scene());
+        if (mini && inside(mini, x, y)) return show(regionUnder(mini, x, y, region, length));
+        const [row, col] = pointAt(x, y, region, plot).map(Math.floor) as [number, number];
+        if (cellAt(x, y)) {
+          const at = hover.peek() ?? { row, col };
+          toggle(at.row, at.col);
+        } else if (x < plot.x && row >= region.row0 && y < bottom) {
+          direction.value = "from"; // the label of a query: what it looks at
+          toggle(row, null);
+        } else if (y > bottom && col >= region.col0 && col < length) {
+          direction.value = "to"; // the label of a key: who looks at it
+          toggle(null, col);
+        }
+      },
+      zoom: (factor, x, y) => zoomAt(factor, pointAt(x, y, scene().region, scene().plot)),
+      drag(dx, dy, x, y, grip) {
+        const { region, length, cellWidth, cellHeight } = scene();
+        const mini = minimapOf(scene());
+        pointer = null;
+        leave();
+        if (mini && inside(mini, ...grip)) show(regionUnder(mini, x, y, region, length));
+        else panBy(-dx / cellWidth, -dy / cellHeight);
+      },
+      box(from, to, done) {
+        const { plot, region, length, right, bottom } = scene();
+        const x = [from[0], to[0]].map((at) => limit(at, plot.x, right));
+        const y = [from[1], to[1]].map((at) => limit(at, plot.y, bottom));
+        const [left, top] = [Math.min(...x), Math.min(...y)];
+        const [width, height] = [Math.max(...x) - left, Math.max(...y) - top];
+        box = done ? null : { x: left, y: top, width, height };
+        pointer = null;
+        leave();
+        soon();
+        if (!done || width < 4 || height < 4) return;
+        const [row0, col0] = pointAt(left, top, region, plot);
+        const [row1, col1] = pointAt(left + width, top + height, region, plot);
+        show(shaped({ row0, col0, rows: row1 - row0, cols: col1 - col0 }, length, leastCells(plot)));
+      },
+      hint: () => float(HINT, []),
+      zoomed: () => !isWhole(scene().region, scene().length),
+    },
+    ends,
+  );
+
+  // Keys
+
+  const arrow = (down: number, right: number, shift: boolean) => {
+    const { region } = scene();
+    const [row, col] = [query.peek(), key.peek()];
+    if (shift || (row === null && col === null)) panBy((right * region.cols) / 10, (down * region.rows) / 10);
+    else choose((row ?? scene().length - 1) + down, (col ?? row ?? 0) + right);
+  };
+
+  const keys: Readonly<Record<string, (shift: boolean) => void>> = {
+    ArrowLeft: (shift) => arrow(0, -1, shift),
+    ArrowRight: (shift) => arrow(0, 1, shift),
+    ArrowUp: (shift) => arrow(-1, 0, shift),
+    ArrowDown: (shift) => arrow(1, 0, shift),
+    "+": () => zoomBy(STEP),
+    "=": () => zoomBy(STEP),
+    "-": () => zoomBy(1 / STEP),
+    "0": reset,
+    Home: () => jump(0),
+    End: () => jump(scene().length),
+    PageUp: () => panBy(0, -scene().region.rows),
+    PageDown: () => panBy(0, scene().region.rows),
+    Enter: () => {
+      const { row0, col0, rows, cols } = scene().region;
+      choose(Math.floor(row0 + rows / 2), Math.floor(col0 + cols / 3));
+    },
+    Escape: () => toggle(query.peek(), key.peek()),
+  };
+
+  /** To the first or last key of the chosen query, or to that corner of the head. */
+  function jump(to: number): void {
+    const row = query.peek();
+    if (row === null) show({ ...scene().region, row0: to, col0: to });
+    else choose(row, to);
+  }
+
+  host.addEventListener(
+    "keydown",
+    (event) => {
+      const press = keys[event.key];
+      const idle = event.key === "Escape" && query.peek() === null && key.peek() === null; // the page's own
+      if (!press || idle || event.target !== host || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (scene().length === 0) return;
+      press(event.shiftKey);
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    { signal: ends },
+  );
+  host.style.position ||= "relative";
+  if (!host.hasAttribute("tabindex")) host.tabIndex = 0;
+
+  return { look, box: () => box, moves: { reset, zoomBy, panBy } };
+}

@@ -40,11 +40,8 @@ export function build<Result>(make: () => Result): [Result, () => void] {
 /** An element: "tag.class.class", attributes (onclick and the like are listeners), children. */
 export function h(name: string, props: Props = {}, ...children: Child[]): HTMLElement {
   const [tag = "div", ...classes] = name.split(".");
-  const drawn = tag === "svg" || tag === "path";
-  const element = (
-    drawn ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag)
-  ) as HTMLElement;
-  if (classes.length > 0) element.setAttribute("class", classes.join(" "));
+  const element = document.createElement(tag);
+  element.className = classes.join(" ");
   append(element, children);
   for (const [key, value] of Object.entries(props)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value as EventListener);

@@ -76,7 +76,7 @@ function backgroundOf(element: Element): string | undefined {
   return undefined;
 }
 
-function parseRgb(colour: string): [number, number, number] | undefined {
+export function parseRgb(colour: string): [number, number, number] | undefined {
   const hex = HEX.exec(colour)?.groups?.["digits"];
   if (hex) {
     const size = hex.length / 3;

@@ -71,8 +71,7 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
   const context = canvas.getContext("2d");
   if (!context) throw new Error("This browser gives no canvas to draw on.");
   const font = (size: number, weight = 400): string => `${weight} ${size}px ${theme.font}`;
-  context.font = font(13);
-  const lines = wrap(context, [caption, note].filter(Boolean).join(" "), inner);
+  const lines = [caption, note].filter(Boolean);
   const height = margin + 52 + side + 56 + lines.length * 18 + margin - 8;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
@@ -113,38 +112,23 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
   y += 52;
   context.fillStyle = theme.ink;
   for (const line of lines) {
-    context.fillText(line, margin, y);
+    context.fillText(line, margin, y, inner);
     y += 18;
   }
   return canvas;
-}
-
-function wrap(context: CanvasRenderingContext2D, text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (line !== "" && context.measureText(longer).width > width) {
-      lines.push(line);
-      line = word;
-    } else line = longer;
-  }
-  return line === "" ? lines : [...lines, line];
 }
 
 const MOST = 200_000; // bytes of a picture that is kept in the notebook
 const SETTLED = 1500; // ms without a change
 const SIZES = [
   [800, 1.5],
-  [800, 1],
-  [560, 1],
+  [640, 1],
 ] as const;
 
 /** Keeps the notebook's saved picture up to date: after things have settled, and whenever the kernel asks. */
 export function keepPicture(panels: Panels): void {
   const { traits, wire, matrix, palette, theme, connection, signal } = panels;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let sent = "";
   const send = async (): Promise<void> => {
     const ready = traits.status.peek() === "ready" && connection.peek() === "live" && matrix.peek();
     if (!ready || signal.aborted || document.hidden) return;
@@ -153,14 +137,11 @@ export function keepPicture(panels: Panels): void {
       const blob = await toBlob(drawPicture(panels, { width, ratio, note }));
       if (blob.size > MOST) continue;
       const bytes = new Uint8Array(await blob.arrayBuffer());
-      const name = `${bytes.length}|${bytes.slice(-64).join()}`; // of a PNG the end holds its checksums
-      if (name !== sent) await wire.request("picture", {}, { timeout: 10_000, buffers: [bytes] });
-      sent = name;
+      await wire.request("picture", {}, { timeout: 10_000, buffers: [bytes] });
       return;
     }
   };
   const soon = (): void => void send().catch(() => undefined);
-  const idle = globalThis.requestIdleCallback ?? ((callback: () => void) => setTimeout(callback));
   wire.onEvent("picture_please", soon, signal);
   follow(() => {
     void [palette.value, theme.value, connection.value, matrix.value, traits.status.value, traits.info.value];
@@ -172,7 +153,7 @@ export function keepPicture(panels: Panels): void {
       traits.title.value,
     ];
     void [traits.query.value, traits.key.value];
-    timer = setTimeout(() => idle(soon), SETTLED);
+    timer = setTimeout(() => (globalThis.requestIdleCallback ?? setTimeout)(soon), SETTLED);
     return () => clearTimeout(timer);
   });
 }

@@ -1,6 +1,7 @@
 // The tokens as running text, coloured by weight. Passages near the window are spans, one a token; far ones are
 // plain text. Elements are changed by hand: 32,768 tokens are recoloured at every hover.
 import { follow, h, onEnd } from "../dom";
+import { parseRgb } from "../theme";
 import { weight } from "./format";
 import { lock, lockedToken, type Panels, quote } from "./panels";
 import {
@@ -16,6 +17,7 @@ import {
 } from "./passages";
 
 const SHADES = 48;
+const GREY: Rgb = [128, 128, 128];
 const PATIENCE = 60; // ms a token is pointed at before its line is asked for
 
 /** The text of panels.traits.tokens, for as long as the part of the page that is being built. */
@@ -233,7 +235,7 @@ export function mountFlow(panels: Panels): HTMLElement {
     for (const block of blocks) near.observe(block);
   });
   follow(() => {
-    const [accent, ground] = [rgbOf(theme.value.accent), rgbOf(theme.value.paper)];
+    const [accent, ground] = [parseRgb(theme.value.accent) ?? GREY, parseRgb(theme.value.paper) ?? GREY];
     shades = Array.from({ length: SHADES + 1 }, (_, step) => tint((0.9 * step) / SHADES, accent, ground));
     void palette.value;
     for (const index of blocks.keys()) colour(index);
@@ -272,14 +274,4 @@ export function mountFlow(panels: Panels): HTMLElement {
     });
   });
   return host;
-}
-
-/** Any CSS colour, as the canvas understands it. */
-function rgbOf(css: string): Rgb {
-  const context = document.createElement("canvas").getContext("2d");
-  if (!context) return [128, 128, 128];
-  context.fillStyle = css;
-  context.fillRect(0, 0, 1, 1);
-  const [red = 0, green = 0, blue = 0] = context.getImageData(0, 0, 1, 1).data;
-  return [red, green, blue];
 }

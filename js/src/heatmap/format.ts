@@ -28,11 +28,11 @@ export function score(value: number): string {
 
 /** "Layer 13 · Head 8", "Mean of all layers · Head 8", "Layer 13 · Strongest head". */
 export function headTitle(layer: Which, head: Which): string {
-  const one = { mean: "Mean of layers", max: "Maximum of layers" };
-  const other = { mean: "Mean of heads", max: "Maximum of heads" };
-  const left = typeof layer === "number" ? `Layer ${layer}` : one[layer];
-  const right = typeof head === "number" ? `Head ${head}` : other[head];
-  return `${left} · ${right}`;
+  const part = (word: string, which: Which): string =>
+    typeof which === "number"
+      ? `${word} ${which}`
+      : `${which === "max" ? "Maximum" : "Mean"} of ${word.toLowerCase()}s`;
+  return `${part("Layer", layer)} · ${part("Head", head)}`;
 }
 
 export const tokenCount = (length: number): string => `${whole(length)} ${length === 1 ? "token" : "tokens"}`;

@@ -26,9 +26,7 @@ import type { Panels, Tip } from "./panels";
 export function grid(panels: Panels): Child {
   const { traits, arrangement, palette, theme, thumbs, tip } = panels;
   const size = signal<readonly [width: number, height: number]>([0, 0]);
-  const layout = computed(() =>
-    lay(arrangement.value, size.value[0], size.value[1], { type: panels.type.value - 2 }),
-  );
+  const layout = computed(() => lay(arrangement.value, size.value[0], size.value[1], panels.type.value - 2));
   const chosen = computed(() => placeOf(layout.value, traits.layer.value, traits.head.value));
   let frame = 0;
 
@@ -49,7 +47,7 @@ export function grid(panels: Panels): Child {
     if (event.altKey || event.metaKey) return;
     const of = layout.peek();
     const page = Math.max(1, Math.floor((size.peek()[1] - of.top) / of.stepY));
-    const to = move(of, chosen.peek(), { key: event.key, page, whole: event.ctrlKey });
+    const to = move(of, Math.max(0, chosen.peek()), { key: event.key, page, whole: event.ctrlKey });
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();

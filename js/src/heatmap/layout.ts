@@ -46,28 +46,13 @@ export interface Rect {
 
 const AGGREGATES: Which[] = ["mean", "max"];
 
-/** What a key does to the chosen place; null for a key that is not the grid's. */
-const MOVES: Record<string, (place: number, layout: Layout, page: number) => number> = {
-  ArrowLeft: (place) => place - 1,
-  ArrowRight: (place) => place + 1,
-  ArrowUp: (place, { columns }) => (place >= columns ? place - columns : place),
-  ArrowDown: (place, { columns, cells }) => (place + columns < cells.length ? place + columns : place),
-  Home: (place, { columns }) => place - (place % columns),
-  End: (place, { columns }) => place - (place % columns) + columns - 1,
-  PageUp: (place, { columns }, page) => Math.max(place % columns, place - page * columns),
-  PageDown: (place, { columns, cells }, page) => {
-    const rows = Math.floor((cells.length - 1 - (place % columns)) / columns);
-    return Math.min((place % columns) + rows * columns, place + page * columns);
-  },
-};
-
 /** The name of a head, as researchers write it: L18H6, "L18 mean". */
 export function nameOf(layer: Which, head: Which): string {
-  if (typeof layer === "number" && typeof head === "number") return `L${layer}H${head}`;
-  const left = typeof layer === "number" ? `L${layer}` : layer;
-  const right = typeof head === "number" ? `H${head}` : head;
-  return `${left} ${right}`;
+  const numbered = typeof layer === "number" && typeof head === "number";
+  return numbered ? `L${layer}H${head}` : [letter("L", layer), letter("H", head)].join(" ");
 }
+
+const letter = (sign: string, which: Which): string => (typeof which === "number" ? sign + which : which);
 
 /** All scores of one column by "layer:head". */
 export function column(scores: Scores | undefined, name: string): Map<string, number> {
@@ -124,6 +109,7 @@ export function arrange(
 const LEAST = 9; // pixels of a cell
 const MOST = 76;
 const GAP = 2;
+const BAR = 12; // a scroll bar
 
 /** How wide the overview would like to be, where its height is given: cells as high as fit, twice as wide. */
 export function wantedWidth(rows: number, columns: number, height: number): number {
@@ -131,48 +117,43 @@ export function wantedWidth(rows: number, columns: number, height: number): numb
   return 48 + columns * (Math.min(MOST, 2 * step) + GAP);
 }
 
-/** The largest cells with which all heads fit into width × height, never under `least` pixels: then it scrolls.
+/** The largest cells with which all heads fit into width × height; where they would be too small, it scrolls.
  *
- * Cells may be up to twice as wide as high, so that thirty layers of nine heads use the width they have.
+ * Cells may be up to twice as wide as high, so that thirty layers of nine heads use the width they have. A ranking
+ * has square ones, with two lines of words under each.
  */
-export function lay(
-  arrangement: Arrangement,
-  width: number,
-  height: number,
-  { type = 11, least = LEAST, most = MOST, scrollbar = 12 } = {},
-): Layout {
+export function lay(arrangement: Arrangement, width: number, height: number, type = 11): Layout {
   const { cells, ranked } = arrangement;
-  if (ranked) return layRanking(arrangement, width, type);
-  const columns = arrangement.columns;
-  const rows = Math.max(1, Math.ceil(cells.length / columns));
-  const left = Math.ceil(type * 2.3) + 4;
-  const top = Math.ceil(type * 1.5);
-  const share = (length: number, count: number): number => Math.floor(length / count) - GAP;
-  let cellWidth = Math.max(least, Math.min(most, share(width - left, columns)));
-  let cellHeight = Math.max(least, Math.min(most, share(height - top, rows)));
-  cellHeight = Math.min(cellHeight, cellWidth);
-  // A drawing higher than its window gets a scroll bar, which takes from the width.
-  if (rows * (cellHeight + GAP) + top > height) {
-    cellWidth = Math.max(least, Math.min(most, share(width - left - scrollbar, columns)));
+  const gap = ranked ? 8 : GAP;
+  const left = ranked ? 0 : Math.ceil(type * 2.3) + 4;
+  const top = ranked ? 2 : Math.ceil(type * 1.5);
+  const across = width - left - (ranked ? BAR : 0);
+  const columns = ranked ? Math.max(1, Math.floor((across + gap) / (56 + gap))) : arrangement.columns;
+  const rows = Math.ceil(cells.length / columns);
+  const side = (room: number, count: number): number =>
+    Math.max(LEAST, Math.min(MOST, Math.floor(room / Math.max(1, count)) - gap));
+  let cellWidth = side(across + (ranked ? gap : 0), columns);
+  let cellHeight = ranked ? cellWidth : Math.min(cellWidth, side(height - top, rows));
+  if (!ranked) {
+    const scrolls = rows * (cellHeight + gap) + top > height;
+    cellWidth = Math.min(2 * cellHeight, side(across - (scrolls ? BAR : 0), columns));
+    cellHeight = Math.min(cellHeight, cellWidth);
   }
-  cellWidth = Math.min(cellWidth, cellHeight * 2);
-  const stepX = cellWidth + GAP;
-  const stepY = cellHeight + GAP;
-  const size = { width: left + columns * stepX - GAP, height: top + rows * stepY - GAP };
-  return { ...arrangement, rows, cellWidth, cellHeight, stepX, stepY, left, top, ...size };
-}
-
-function layRanking(arrangement: Arrangement, width: number, type: number): Layout {
-  const caption = Math.ceil(type * 2.6) + 4;
-  const gap = 8;
-  const room = Math.max(1, width - 12);
-  const columns = Math.max(1, Math.floor((room + gap) / (56 + gap)));
-  const cellWidth = Math.floor((room + gap) / columns) - gap;
-  const rows = Math.ceil(arrangement.cells.length / columns);
   const stepX = cellWidth + gap;
-  const stepY = cellWidth + caption;
-  const box = { left: 0, top: 2, width: columns * stepX - gap, height: 2 + rows * stepY };
-  return { ...arrangement, columns, rows, cellWidth, cellHeight: cellWidth, stepX, stepY, ...box };
+  const stepY = cellHeight + (ranked ? Math.ceil(type * 2.6) + 4 : gap);
+  return {
+    ...arrangement,
+    columns,
+    rows,
+    cellWidth,
+    cellHeight,
+    stepX,
+    stepY,
+    left,
+    top,
+    width: left + columns * stepX - gap,
+    height: top + rows * stepY - (ranked ? 0 : gap),
+  };
 }
 
 export function rectOf(layout: Layout, place: number): Rect {
@@ -206,12 +187,25 @@ export function move(
   place: number,
   { key, page = 5, whole = false }: { key: string; page?: number; whole?: boolean },
 ): number | undefined {
-  const last = layout.cells.length - 1;
-  if (last < 0) return;
-  if (whole && key === "Home") return 0;
-  if (whole && key === "End") return last;
-  const to = MOVES[key]?.(Math.max(0, place), layout, page);
-  return to === undefined ? undefined : Math.max(0, Math.min(last, to));
+  const { cells, columns } = layout;
+  const last = cells.length - 1;
+  const inRow = place % columns;
+  const by: Record<string, number> = {
+    ArrowLeft: -1,
+    ArrowRight: 1,
+    ArrowUp: -columns,
+    ArrowDown: columns,
+    PageUp: -page * columns,
+    PageDown: page * columns,
+    Home: whole ? -place : -inRow,
+    End: whole ? last - place : columns - 1 - inRow,
+  };
+  const step = by[key];
+  if (step === undefined || last < 0) return;
+  // Up and down stay in their column.
+  const vertical = step % columns === 0 && key !== "Home" && key !== "End";
+  const lowest = vertical ? last - ((last - inRow) % columns) : last;
+  return Math.max(vertical ? inRow : 0, Math.min(lowest, place + step));
 }
 
 /** The places that show in a window of the drawing, a row more on each side. */

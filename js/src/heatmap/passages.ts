@@ -3,6 +3,7 @@
 // and 32,768 tokens cost a few hundred elements. Pure functions; Text.tsx shows what they say.
 
 import { luminance } from "../color";
+import { visible } from "../tokens";
 
 export type Passage = [from: number, to: number];
 
@@ -56,28 +57,17 @@ export function passageOf(cuts: readonly Passage[], token: number): number {
   return low;
 }
 
-const CONTROL = /(?![\t\n])\p{Cc}/gu;
-const BIDI = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const DOTTED = /^◌(?=\p{M})/u;
 
-/** What stands in the running text for a piece: its own characters, a line's end made visible before it breaks,
- * controls as their pictures, and marks that would turn the rest of the text around as their code.
- */
-export function written(piece: string): string {
-  return piece
-    .replace(/\r\n?/gu, "\n")
-    .replace(CONTROL, picture)
-    .replace(BIDI, hex)
-    .replace(/\n/gu, "⏎\n")
-    .replace(/\t/gu, "⇥\t");
-}
+/** What stands in the running text for a piece: spaces are spaces and lines end; the rest as in `visible`. */
+export const written = (piece: string): string =>
+  piece
+    .split("\n")
+    .map((line) => line.split(" ").map(inked).join(" "))
+    .join("⏎\n");
 
-const hex = (sign: string): string => `⟨${sign.charCodeAt(0).toString(16).toUpperCase()}⟩`;
-
-function picture(sign: string): string {
-  const code = sign.charCodeAt(0);
-  if (code === 0x7f) return "␡";
-  return code < 0x20 ? String.fromCharCode(0x24_00 + code) : hex(sign);
-}
+/** A mark at a piece's beginning joins the letter before it, as it does in the text. */
+const inked = (word: string): string => visible(word).replace(DOTTED, "");
 
 /** Which way the whole text runs: the way of its first strong letter, as browsers decide it. */
 export function textDirection(pieces: readonly string[]): "ltr" | "rtl" {
@@ -115,6 +105,9 @@ export interface Tint {
   color: string;
 }
 
+/** Where black and white letters have the same contrast: (L + 0.05)² = 1.05 · 0.05. */
+const EVEN = 0.179;
+
 /** The ground on which a weight stands: the accent, as strong as `share` (0 to 1, after the scale), over the
  * page's ground, and black or white letters, whichever is the more readable on it (WCAG 2.2, relative luminance).
  */
@@ -123,12 +116,6 @@ export function tint(share: number, accent: Rgb, ground: Rgb): Tint {
   if (alpha < 0.02) return { background: "", color: "" };
   const mix = (k: 0 | 1 | 2): number => Math.round(alpha * accent[k] + (1 - alpha) * ground[k]);
   const mixed: Rgb = [mix(0), mix(1), mix(2)];
-  const color = contrast(mixed, [0, 0, 0]) >= contrast(mixed, [255, 255, 255]) ? "#000" : "#fff";
+  const color = luminance(mixed) > EVEN ? "#000" : "#fff";
   return { background: `rgb(${mixed.join(" ")})`, color };
-}
-
-/** Contrast ratio, 1 to 21: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio */
-export function contrast(one: Rgb, other: Rgb): number {
-  const [first, second] = [luminance(one), luminance(other)];
-  return (Math.max(first, second) + 0.05) / (Math.min(first, second) + 0.05);
 }

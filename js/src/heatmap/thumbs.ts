@@ -26,7 +26,6 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
   const asked = new Set<string>();
   let wanted: Head[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let unanswered = 0;
 
   const name = (): string => `${traits.info.peek().record ?? ""}|${variantOf(traits)}`;
 
@@ -63,13 +62,11 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
   ends.addEventListener("abort", () => clearTimeout(timer), { once: true });
 
   const accept = (of: string, { content, buffers }: Answer): void => {
-    const into = store(of);
     let at = 0;
     for (const [layer, head, rows, cols] of (content["thumbs"] ?? []) as [Which, Which, number, number][]) {
-      const size = rows * cols;
-      const codes = buffers[0]?.subarray(at, at + size);
-      if (codes?.length === size) into.set(`${layer}:${head}`, { codes, rows, cols });
-      at += size;
+      const codes = buffers[0]?.subarray(at, at + rows * cols) ?? new Uint8Array();
+      store(of).set(`${layer}:${head}`, { codes, rows, cols });
+      at += rows * cols;
     }
     version.value = version.peek() + 1;
   };
@@ -77,46 +74,32 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
   const ask = (): void => {
     timer = undefined;
     const of = name();
-    const [record = "", variant = ""] = of.split("|");
-    const there = store(of);
+    const [record, variant] = of.split("|");
     const heads = wanted.filter(([layer, head]) => {
-      const key = `${layer}:${head}`;
-      return !(there.has(key) || asked.has(`${of}|${key}`));
+      const key = `${of}|${layer}:${head}`;
+      if (asked.has(key) || store(of).has(`${layer}:${head}`)) return false;
+      asked.add(key);
+      return true;
     });
-    wanted = [];
-    if (heads.length === 0 || record === "") return;
-    for (const [layer, head] of heads) asked.add(`${of}|${layer}:${head}`);
+    if (heads.length === 0) return;
     const onPart = (part: Answer): void => accept(of, part);
-    wire
-      .request("thumbs", { record, variant, heads }, { onPart, timeout: 60_000 })
-      .then((last) => {
-        unanswered = 0;
-        accept(of, last);
-      })
-      .catch(() => {
-        unanswered += 1;
-        for (const [layer, head] of heads) asked.delete(`${of}|${layer}:${head}`);
-        // The next drawing asks again, but a kernel that is gone is not asked for ever.
-        if (unanswered < 3 && !ends.aborted) version.value = version.peek() + 1;
-      });
+    // A head that was refused stays a skeleton until there is another record or variant.
+    wire.request("thumbs", { record, variant, heads }, { onPart }).then(onPart, () => undefined);
   };
 
   return {
     version,
     get(layer, head) {
-      const [record = "", variant = ""] = name().split("|");
-      const other = variant === "plain" ? "no_sink" : "plain";
+      const [record, variant] = name().split("|");
       const key = `${layer}:${head}`;
-      return stores.get(`${record}|${variant}`)?.get(key) ?? stores.get(`${record}|${other}`)?.get(key);
+      const other = variant === "plain" ? "no_sink" : "plain";
+      return stores.get(name())?.get(key) ?? stores.get(`${record}|${other}`)?.get(key);
     },
     want(heads) {
-      const of = name();
-      const there = stores.get(of);
-      const missing = heads.filter(([layer, head]) => !there?.has(`${layer}:${head}`));
-      if (missing.length === 0 || unanswered >= 3) return;
-      wanted = missing;
-      const patient = there === undefined && missing.some(([layer, head]) => isHead(layer) && isHead(head));
-      timer ??= setTimeout(ask, patient ? PATIENCE : 16);
+      const there = stores.get(name());
+      wanted = heads.filter(([layer, head]) => !there?.has(`${layer}:${head}`));
+      const patient = there === undefined && wanted.some(([layer, head]) => isHead(layer) && isHead(head));
+      if (wanted.length > 0) timer ??= setTimeout(ask, patient ? PATIENCE : 16);
     },
   };
 }

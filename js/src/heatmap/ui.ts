@@ -2,25 +2,19 @@
 import { type Signal, signal } from "@preact/signals-core";
 import { type Child, follow, h, type Props } from "../dom";
 
-/** Line drawings on a 16-pixel square. */
-const PATHS = {
-  back: "M10 3.5 5.5 8l4.5 4.5",
-  next: "M6 3.5 10.5 8 6 12.5",
-  down: "M8 3v9.5M4.5 9 8 12.5 11.5 9",
-  up: "M8 13V3.5M4.5 7 8 3.5 11.5 7",
-  save: "M8 2.5v7.5M5 7.5 8 10.5l3-3M3 13.5h10",
-  plus: "M8 3.5v9M3.5 8h9",
-  minus: "M3.5 8h9",
-  whole: "M6 2.5H2.5V6M10 2.5h3.5V6M6 13.5H2.5V10M10 13.5h3.5V10",
-  edit: "M3 13l.7-3L10.5 3.2l2.3 2.3L6 12.3z",
-  more: "M2 4.5h12M4.5 8h7M7 11.5h2",
-  size: "M1.5 13 5 4l3.5 9M2.7 10h4.6M10 13l2.2-5.5L14.5 13M10.8 11h2.9",
-};
-
-export type IconName = keyof typeof PATHS;
-
-const icon = (name: IconName): Child =>
-  h("svg.gw-icon", { viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: PATHS[name] }));
+/** Line drawings, which are kept in heatmap.css. */
+export type IconName =
+  | "back"
+  | "next"
+  | "down"
+  | "up"
+  | "save"
+  | "plus"
+  | "minus"
+  | "whole"
+  | "edit"
+  | "more"
+  | "size";
 
 /** A button with an icon; its label is heard, and shown on hover. */
 export const iconButton = (
@@ -29,7 +23,11 @@ export const iconButton = (
   onclick: () => void,
   props: Props = {},
 ): HTMLElement =>
-  h("button.gw-button", { type: "button", title: label, "aria-label": label, onclick, ...props }, icon(name));
+  h(
+    "button.gw-button",
+    { type: "button", title: label, "aria-label": label, onclick, ...props },
+    h(`i.gw-icon.gw-${name}`),
+  );
 
 export const button = (label: Child, onclick: () => void, props: Props = {}): HTMLElement =>
   h("button.gw-button", { type: "button", onclick, ...props }, label);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { luminance } from "../../src/color";
 import {
-  contrast,
   moveToken,
   passageOf,
   passages,
@@ -55,10 +55,12 @@ describe("written", () => {
 
   it("shows what has no picture of its own", () => {
     expect(written("\n\n")).toBe("⏎\n⏎\n");
-    expect(written("\t")).toBe("⇥\t");
+    expect(written("\t")).toBe("⇥");
     expect(written("\u0000\u001b\u007f")).toBe("␀␛␡");
-    expect(written("\u202e")).toBe("⟨202E⟩");
-    expect(written("\r\n")).toBe("⏎\n");
+    expect(written("\u202e")).toBe("⟨RLO⟩");
+    expect(written("\r\n")).toBe("␍⏎\n");
+    expect(written("  a  ")).toBe("  a  ");
+    expect(written("\u0301a")).toBe("\u0301a");
   });
 });
 
@@ -79,6 +81,12 @@ describe("reading direction", () => {
     expect(moveToken(5, { key: "Enter", length: 10, rtl: false })).toBeUndefined();
   });
 });
+
+/** Contrast ratio, 1 to 21: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio */
+function contrast(one: Rgb, other: Rgb): number {
+  const [first, second] = [luminance([...one]), luminance([...other])];
+  return (Math.max(first, second) + 0.05) / (Math.min(first, second) + 0.05);
+}
 
 describe("tint", () => {
   const parse = (color: string): Rgb => {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import threading
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,8 @@ def front_end(name: str) -> tuple[str, str]:
         return tuple((STATIC / f"{name}.{kind}").read_text("utf-8") for kind in ("js", "css"))  # type: ignore[return-value]
     except FileNotFoundError:
         raise NotBuiltError(
-            "The front end of the widgets was not built in this copy of gptwidgets: run `make lab` in its folder "
-            "(or `pip install .`), then restart the kernel."
+            "The front end of the widgets was not built in this copy of gptwidgets: run `make lab` in its "
+            "folder (or `pip install .`), then restart the kernel."
         ) from None
 
 
@@ -70,11 +71,15 @@ class BaseWidget(anywidget.AnyWidget):
         self._lock = threading.RLock()
         self._esm, self._css = front_end(self._name)
         super().__init__(**options)
-        self._wire = Wire(lambda *message, **buffers: self.send(*message, **buffers), self._requests())
+        self._wire = Wire(self._send_custom, self._requests())
         self.on_msg(self._wire.hear)
 
     def _requests(self) -> dict[str, Handler]:
         return {}
+
+    def _send_custom(self, content: dict[str, Any], buffers: Sequence[bytes | memoryview] = ()) -> None:
+        if self.comm is not None:  # a closed widget has nobody to talk to
+            self.send(content, buffers=list(buffers))
 
     def _publish(self, **values: Any) -> None:
         """Sets traits, read-only ones too, from any thread, and sends them as one message."""
@@ -96,7 +101,7 @@ class BaseWidget(anywidget.AnyWidget):
         HasTraits.notify_change(self, change)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Takes what the browser wrote; what it may not write, or writes wrongly, is answered by the truth."""
+        """Takes what the browser wrote; what it may not write is answered by the truth."""
         private = set(self.trait_names(status=True))
         wanted = {name: value for name, value in sync_data.items() if name not in private}
         try:

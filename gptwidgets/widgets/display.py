@@ -35,8 +35,9 @@ ANSWER_WITHIN = 10.0  # seconds after the cell's end, until the browser should h
 PICTURE_WITHIN = 3.0  # seconds, until the browser should have sent its own picture
 WIDTH = 900  # CSS pixels; the style sheet knows the picture by this width
 DISPLAYS = 4  # of one widget, whose pictures are kept fresh
-BLANK = b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+BLANK = b64decode(  # 900 × 1 transparent pixels
+    "iVBORw0KGgoAAAANSUhEUgAAA4QAAAABAQMAAAC8FfKOAAAABlBMVEUAAAD///+l2Z/dAAAAAnRSTlMAAHaTzTgAAA"
+    "AMSURBVHjaY2CgNwAAAHIAAQRCbxUAAAAASUVORK5CYII="
 )
 
 _of_cell: dict[str, tuple[str, list[weakref.ref[Displayed]]]] = {}  # cell → (run, what it showed)
@@ -55,16 +56,14 @@ class Displayed(Exports):
         super().__init__(**options)
 
     def _ipython_display_(self, **_options: Any) -> None:
-        from IPython.core.getipython import get_ipython
-        from IPython.display import display
-
         bundle = self._repr_mimebundle_()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        display({**(data or {}), "text/plain": repr(self)}, metadata=metadata, raw=True)
-        shell = get_ipython()
-        if shell is None or not hasattr(shell, "kernel"):
+        publish({**(data or {}), "text/plain": repr(self)}, metadata)
+        shell = shell_here()
+        kernel: Any = getattr(shell, "kernel", None)
+        if shell is None or kernel is None:
             return  # a terminal: the text was all
-        parent = shell.kernel.get_parent() or {}
+        parent = kernel.get_parent() or {}
         cell = parent.get("metadata", {}).get("cellId", "")
         self._supersede(cell, parent.get("header", {}).get("msg_id", ""))
         self._wake()
@@ -88,12 +87,10 @@ class Displayed(Exports):
         """What is seen will stay for a while: time to renew the picture. The browser's own is the best."""
         if not self._stills:
             return
+        before = self._png
         if self._answers:
-            before = self._png
             self._wire.tell("picture_please")
-            after(PICTURE_WITHIN, lambda: self._png is before and self._draw())
-        else:
-            self._draw()
+        after(PICTURE_WITHIN, lambda: self._png is before and self._draw())
 
     def _draw(self) -> None:
         """Renders the picture in Python, on the reader's thread."""
@@ -117,8 +114,6 @@ class Displayed(Exports):
             self._publish_still(still, update=True)
 
     def _publish_still(self, still: str, *, update: bool) -> None:
-        from IPython.display import publish_display_data
-
         data: dict[str, Any] = {"image/png": b64encode(self._png or BLANK).decode(), "text/plain": ""}
         if self._warned:
             image = (
@@ -127,9 +122,7 @@ class Displayed(Exports):
             data = {"text/html": f"<p>{escape(missing())}</p>{image}", "text/plain": missing()}
         elif self._png:
             data["text/plain"] = "A picture of the attention heatmap; run the cell to make it live."
-        publish_display_data(
-            data, {"image/png": {"width": WIDTH}}, transient={"display_id": still}, update=update
-        )
+        publish(data, {"image/png": {"width": WIDTH}}, transient={"display_id": still}, update=update)
 
     # Whether anybody answers
 
@@ -150,10 +143,12 @@ class Displayed(Exports):
             self._renew()
 
     def _front_end_answers(self) -> None:
-        self._answers = True
+        first, self._answers = not self._answers, True
         if self._warned:
             self._warned = False
             self._renew()
+        if first and self._stills and self.status == "ready":
+            self._wire.tell("picture_please")
 
     # Running a cell again and again
 
@@ -196,9 +191,24 @@ class Displayed(Exports):
             self._begin(self._read)
 
     def __repr__(self) -> str:
-        what = self.info.get("name", "") if self.info else ""
-        size = f", {self.info['length']} tokens" if self.info else ""
-        return f"{type(self).__name__}({what}{size}, layer {self.layer} head {self.head}, {self.status})"
+        name = self.info.get("name", "") or (self._gpt.name if self._gpt is not None else "")
+        length = f"{self.info['length']:,} tokens" if self.info else ""
+        parts = (name, length, f"layer {self.layer} head {self.head}" if length else "", self.status)
+        return f"{type(self).__name__}({', '.join(part for part in parts if part)})"
+
+
+def publish(data: dict[str, Any], metadata: dict[str, Any], **options: Any) -> None:
+    """Puts a bundle of mime types into the notebook."""
+    from IPython.display import publish_display_data
+
+    publish_display_data(data, metadata, **options)
+
+
+def shell_here() -> InteractiveShell | None:
+    """The shell that this runs in, or None outside of IPython."""
+    from IPython.core.getipython import get_ipython
+
+    return get_ipython()
 
 
 def after(seconds: float, job: Callable[[], Any]) -> None:
@@ -218,8 +228,9 @@ def after(seconds: float, job: Callable[[], Any]) -> None:
 def missing() -> str:
     """The sentence when no front end answers."""
     return (
-        f"The live heatmap did not appear: nothing in the browser has answered within {ANSWER_WITHIN:.0f} seconds "
-        "after the cell. In JupyterLab this mostly means that the package anywidget is missing in the environment "
+        "The live heatmap did not appear: nothing in the browser has answered within "
+        f"{ANSWER_WITHIN:.0f} seconds after the cell. "
+        "In JupyterLab this mostly means that the package anywidget is missing in the environment "
         f"that runs JupyterLab itself (this kernel runs in {sys.prefix}): install it there with "
         "`pip install anywidget`, then restart JupyterLab and reload the page."
     )

@@ -45,24 +45,30 @@ class Exports(Recording):
         """The chosen head as a Plotly figure."""
         return self.record.figure(self.layer, self.head)
 
-    def png(self, *, width: int = 900, dark: bool = False, max_bytes: int | None = None) -> bytes:
+    def png(self, *, width: int | None = None, dark: bool = False, max_bytes: int | None = None) -> bytes:
         """The picture as PNG: axes, legend and caption included.
 
         Args:
-            width: in pixels.
+            width: in pixels; type and lines grow with it.
             dark: on a dark ground.
             max_bytes: makes it smaller until it fits; None leaves it as it is.
+
+        Example:
+            >>> Path("head.png").write_bytes(heat.png())  # doctest: +SKIP
         """
         from gptwidgets.widgets import picture
 
-        most = {} if max_bytes is None else {"max_bytes": max_bytes}
-        return picture.png(self._picture(self.record), width=width, dark=dark, **most)
+        return picture.png(self._picture(self.record), width=width, dark=dark, max_bytes=max_bytes)
 
-    def svg(self) -> str:
-        """The picture as SVG: axes, legend and caption included, fit for a paper."""
+    def svg(self, *, dark: bool = False) -> str:
+        """The picture as SVG: axes, legend and caption included, with real text, fit for a paper.
+
+        Args:
+            dark: on a dark ground.
+        """
         from gptwidgets.widgets import picture
 
-        return picture.svg(self._picture(self.record))
+        return picture.svg(self._picture(self.record), dark=dark)
 
     def csv(self) -> str:
         """The weights in view as CSV text, tokens along both sides."""
@@ -80,23 +86,21 @@ class Exports(Recording):
         from gptwidgets.widgets.picture import View
 
         row, col, rows, cols = self.view or (0, 0, record.length, record.length)
-        ends = [
-            (max(0, int(at)), min(record.length, round(at + size))) for at, size in ((row, rows), (col, cols))
-        ]
-        kind = {(layer, head): kind for layer, head, kind in self.kind_of}.get(
-            (self.layer, self.head), self.head
-        )
+        whole = range(record.length)
+        kind = {(layer, head): kind for layer, head, kind in self.kind_of}.get((self.layer, self.head))
+        kind = kind or next((how for how in (self.head, self.layer) if isinstance(how, str)), "")
         return View(
             record=record,
             layer=self.layer,
             head=self.head,
-            rows=range(*ends[0]),
-            cols=range(*ends[1]),
-            scale=self.scale,
+            rows=whole[max(0, int(row)) : max(0, round(row + rows))],
+            cols=whole[max(0, int(col)) : max(0, round(col + cols))],
+            scale=self.scale,  # type: ignore[arg-type]
             sink_hidden=self.hide_sink,
             title=self.title,
-            caption=captions.caption(str(kind)) if isinstance(kind, str) else "",
+            caption=captions.caption(kind) if kind else "",
             picture_note=note,
+            colormap=self.colormap,
         )
 
     def _on_export(self, request: dict[str, Any], _buffers: Sequence[memoryview]) -> Task:
@@ -104,14 +108,13 @@ class Exports(Recording):
         kind = request["format"]
         if kind not in MIME:
             raise ValueError(f"A picture is exported as png, svg or csv, not as {kind}.")
-        after = None if self._used() else self._record_again()
 
-        def steps() -> Steps:
+        def steps(record: AttentionRecord) -> Steps:
             from gptwidgets.widgets import picture
 
             yield None
-            made = getattr(picture, kind)(self._picture(self._used() or after.result()))
+            made = getattr(picture, kind)(self._picture(record))
             data = made if isinstance(made, bytes) else made.encode("utf-8", "replace")
             return Reply({"name": f"attention-L{self.layer}H{self.head}.{kind}", "mime": MIME[kind]}, [data])
 
-        return Task(steps, self._reader, 5, after)
+        return self._reading(steps, 5)

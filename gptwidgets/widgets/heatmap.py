@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import traitlets as t
@@ -32,7 +32,8 @@ class AttentionHeatmap(Displayed, Shared):
 
     Args:
         source: a GPT (`gw.load()`), an `AttentionRecord`, or an array of attention weights
-            [layers, heads, queries, keys] (fewer axes are understood; signed values, too).
+            [layers, heads, queries, keys] (fewer axes are understood; signed values, too; other
+            libraries' caches as well).
         text: what the GPT shall read: a string, chat messages or token ids. Without one the widget
             invites to type.
         tokens: for an array: the words that its axes stand for.
@@ -88,7 +89,7 @@ class AttentionHeatmap(Displayed, Shared):
         """Understands the constructor's first arguments; a record where one was given."""
         if source is None:
             raise TypeError(
-                "AttentionHeatmap needs a GPT (gw.load()), an AttentionRecord or an array of attention weights first."
+                "AttentionHeatmap needs a GPT (gw.load()), a record or an array of attention weights."
             )
         if isinstance(source, str):
             raise TypeError(
@@ -109,6 +110,8 @@ class AttentionHeatmap(Displayed, Shared):
             if tokens is not None:
                 raise TypeError("A record has its own tokens; tokens=… belongs to an array.")
             return source
+        if isinstance(source, Mapping):
+            return AttentionRecord.from_cache(source, tokens)
         return AttentionRecord.from_arrays(source, tokens)
 
     # What follows from a change
@@ -132,8 +135,7 @@ class AttentionHeatmap(Displayed, Shared):
             self._head_chosen = True
         if change["name"] == "hide_sink":
             self._sink_chosen = True
-        if self._record is None:
-            return
+            self._later(self._regrid, service.GRID)
         self._later(self._speak, service.CHOSEN)
         if self._late is not None:
             self._late.cancel()
@@ -146,23 +148,22 @@ class AttentionHeatmap(Displayed, Shared):
         if "induction" in {self.sort, *self.filter[:1]}:
             self._measure_induction()
 
-    def _later(self, job: Callable[[AttentionRecord], Any], priority: int) -> None:
-        """Runs a job on the reader's thread that is of no use once the record or the model is gone."""
-        record = self._used()
-        if record is not None and not self._reader.closed:
-            self._reader.submit(lambda: job(record), priority=priority)
-
     def _speak(self, record: AttentionRecord) -> None:
         query = self.query if self.query is None or self.query < record.length else None
         sentence = captions.describe(record, self.layer, self.head, query, sink_hidden=self.hide_sink)
         self._say(sentence=sentence)
 
+    def _regrid(self, record: AttentionRecord) -> Any:
+        """All thumbnails with the first token or without it."""
+        name, hide = self._record_name, self.hide_sink
+        traits = yield from opening.grid(record, name, sink_hidden=hide)
+        if (name, hide) == (self._record_name, self.hide_sink):
+            self._say(**traits)
+
     def _settle(self, record: AttentionRecord) -> Any:
         """Brings `opening` and `first` up to date, so that a page that comes later shows the same."""
         name, layer, head, hide = self._record_name, self.layer, self.head, self.hide_sink
         traits = yield from opening.large(record, name, layer, head, sink_hidden=hide)
-        if not self.first_name.endswith("|" + opening.variant(sink_hidden=hide)):
-            traits |= yield from opening.grid(record, name, sink_hidden=hide)
         if (name, layer, head, hide) == (self._record_name, self.layer, self.head, self.hide_sink):
             self._say(**traits)
             self._settled()
@@ -189,17 +190,12 @@ class AttentionHeatmap(Displayed, Shared):
         return Reply({"version": VERSION, "seq": self._wire.seq})
 
     def _on_reading(self, request: dict[str, Any], send: Callable[..., Steps], what: Any) -> Task:
-        """Anything that reads the record: from the thread of the reader, after recording again where needed."""
+        """Anything that reads the record."""
         if request["record"] != self._record_name:
             raise service.StaleRecord("The picture is of an earlier text.")
         hide = request["variant"] == "no_sink"
-        after = None if self._used() else self._record_again()
-
-        def steps() -> Steps:
-            record = self._used() or after.result()
-            return send(record, what, sink_hidden=hide)
-
-        return Task(steps, self._reader, service.urgency(request, self.layer, self.head), after)
+        urgency = service.urgency(request, self.layer, self.head)
+        return self._reading(lambda record: send(record, what, sink_hidden=hide), urgency)
 
     def _on_stop(self, _request: dict[str, Any], _buffers: Any) -> Reply:
         self.stop()
@@ -215,10 +211,8 @@ class AttentionHeatmap(Displayed, Shared):
         if not self.scores.get("sampled") or not request.get("exact", True):
             return Reply()
         name = self._record_name
-        after = None if self._used() else self._record_again()
 
-        def steps() -> Steps:
-            record = self._used() or after.result()
+        def steps(record: AttentionRecord) -> Steps:
             tell = throttled(lambda progress: self._say(progress=progress))
             exact = scores.table_steps(record, sampled=False)
             try:
@@ -231,7 +225,7 @@ class AttentionHeatmap(Displayed, Shared):
                 self._say(progress={})
             return Reply()
 
-        return Task(steps, self._reader, service.EXACT, after)
+        return self._reading(steps, service.EXACT)
 
     def _on_induction(self, _request: dict[str, Any], _buffers: Any) -> Reply:
         self._measure_induction()
@@ -246,7 +240,7 @@ class AttentionHeatmap(Displayed, Shared):
         measured = gpt._model_worker.submit(lambda: gpt.induction_scores()["induction"])
         measured.add_done_callback(self._take_induction)
 
-    def _take_induction(self, measured: Future[pd.Series]) -> None:
+    def _take_induction(self, measured: Future[Any]) -> None:
         self._measuring = False
         error = measured.exception()
         if error is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import traitlets as t
 
-from gptwidgets.widgets.base import BaseWidget
+from gptwidgets.widgets.base import BaseWidget, told
 from gptwidgets.widgets.values import HEAD, Filter, Place, Position, Window
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Looks(BaseWidget):
         False, help="Mean and maximum over heads and layers as further heads of the grid."
     ).tag(sync=True)
 
+    info = told(t.Dict(help="Shape and origin of the record: length, layers, heads, windows, name, device."))
+
     # Set by the widget before __init__
     _gpt: GPT | None
     _record: AttentionRecord | None
@@ -90,12 +92,8 @@ class Looks(BaseWidget):
         named = HEAD.fullmatch(layer) if isinstance(layer, str) and head is None else None
         if named:
             layer, head = int(named[1]), int(named[2])
-        kinds = self.traits()
-        wanted = {
-            name: kinds[name].validate(self, place)  # both are checked before either is set
-            for name, place in (("layer", layer), ("head", head))
-            if place is not None
-        }
+        both = (("layer", Looks.layer, layer), ("head", Looks.head, head))
+        wanted = {name: trait.validate(self, place) for name, trait, place in both if place is not None}
         with self._lock, self.hold_sync(), self.hold_trait_notifications():
             for name, place in wanted.items():
                 setattr(self, name, place)

@@ -1,4 +1,4 @@
-"""The first picture of a record, as trait values: it needs no request, and is there when a page comes later."""
+"""The first picture of a record as trait values: it needs no request, and waits for pages to come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gptwidgets.kernel import captions, tiles
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gptwidgets.kernel.record import AttentionRecord
+    from gptwidgets.kernel.record import AttentionRecord, Which
 
 OPENING = 512  # cells a side, at most, of the chosen head's first picture
 EXACT_ABOVE = 4096  # tokens; longer ones begin with a sampled picture of the chosen head, too
@@ -25,7 +25,7 @@ def variant(*, sink_hidden: bool) -> str:
     return "no_sink" if sink_hidden else "plain"
 
 
-def heads_of(record: AttentionRecord) -> list[tuple[int, int]]:
+def heads_of(record: AttentionRecord) -> list[tuple[Which, Which]]:
     """All heads of a record as (layer, head), in the order of the grid: layer by layer."""
     return [(layer, head) for layer in record.layers for head in range(record.n_heads)]
 
@@ -56,8 +56,8 @@ def grid(record: AttentionRecord, name: str, *, sink_hidden: bool) -> Generator[
 def large(
     record: AttentionRecord,
     name: str,
-    layer: int | str,
-    head: int | str,
+    layer: Which,
+    head: Which,
     *,
     sink_hidden: bool,
     sampled: bool = False,
@@ -102,7 +102,7 @@ def table(scores: pd.DataFrame, *, sampled: bool) -> dict[str, Any]:
         sampled: whether they come from some rows only.
 
     Returns:
-        {"columns": […], "rows": [[layer, head, value…]…], "sampled": bool, "induction": bool}; absent values are None.
+        {"columns": […], "rows": [[layer, head, value…]…], "sampled": …, "induction": …}; no value: None.
     """
     numbers = scores.to_numpy(np.float64)
     rows = [
@@ -116,11 +116,9 @@ def table(scores: pd.DataFrame, *, sampled: bool) -> dict[str, Any]:
 def kinds(scores: pd.DataFrame, length: int) -> dict[str, Any]:
     """The traits `kind_of` (which kind each head is) and `kinds` (what to look for in each kind)."""
     rows = scores.to_dict("records")
-    of = [
-        [int(place[0]), int(place[1]), captions.kind(row, length)]
-        for place, row in zip(scores.index, rows, strict=True)
+    of: list[tuple[int, int, str]] = [
+        (int(layer), int(head), captions.kind(row, length))
+        for (layer, head), row in zip(scores.index, rows, strict=True)
     ]
-    return {
-        "kind_of": of,
-        "kinds": {kind: captions.caption(kind) for kind in sorted({kind for _, _, kind in of})},
-    }
+    there = sorted({kind for _, _, kind in of})
+    return {"kind_of": of, "kinds": {kind: captions.caption(kind) for kind in [*there, "mean", "max"]}}

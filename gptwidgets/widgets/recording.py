@@ -6,6 +6,7 @@ dropped. A record that the memory budget took back is recorded again when somebo
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import uuid
@@ -19,10 +20,10 @@ from gptwidgets.kernel.worker import CancelToken, Worker
 from gptwidgets.widgets import opening
 from gptwidgets.widgets.base import told
 from gptwidgets.widgets.looks import Looks
-from gptwidgets.widgets.wire import in_words, plain
+from gptwidgets.widgets.wire import Task, in_words, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator
     from concurrent.futures import Future
 
     import pandas as pd
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.gpt import GPT
     from gptwidgets.kernel.progress import Report
     from gptwidgets.kernel.record import AttentionRecord
+    from gptwidgets.widgets.wire import Steps
 
 OPEN = 40  # the first picture goes before everything else on the reader
 PROGRESS_EVERY = 0.04  # seconds: at most 25 messages a second
@@ -66,7 +68,6 @@ class Recording(Looks):
     progress = told(t.Dict(help="stage, done, total, unit, seconds_left of the running job; {} without one."))
     error = told(t.Dict(help="type, message and action of what went wrong; {} when nothing did."))
     notes = told(t.List(help="Sentences to know: approximations, where the weights come from."))
-    info = told(t.Dict(help="Shape and origin of the record: length, layers, heads, windows, name, device."))
     tokens = told(t.Dict(help="Columns of the tokens: pieces, ids, groups, special."))
     scores = told(
         t.Dict(help="Scores of the heads: columns, rows [layer, head, value…], sampled, induction.")
@@ -232,8 +233,11 @@ class Recording(Looks):
                 error={},
                 status="ready",
             )
-            self._set_places(pending)
+            for trait in pending.keys() - {"layer", "head", "hide_sink"}:
+                with contextlib.suppress(IndexError, TypeError, ValueError, t.TraitError):  # not in this text
+                    setattr(self, trait, pending[trait])
         self._wire.tell("record", {"record": name})
+        self._settled()
 
     def _with_induction(self, table: pd.DataFrame) -> pd.DataFrame:
         return (
@@ -249,13 +253,8 @@ class Recording(Looks):
         except (IndexError, TypeError):
             return captions.most_telling(table, record)
 
-    def _set_places(self, places: Mapping[str, Any]) -> None:
-        """Sets layer and head together, then what lies within."""
-        rest = dict(places)
-        if rest.keys() & {"layer", "head"}:
-            self.choose(rest.pop("layer", None), rest.pop("head", None))
-        for name, value in rest.items():
-            setattr(self, name, value)
+    def _settled(self) -> None:
+        """What is seen will stay for a while."""
 
     def _progress(self, run: Run, progress: dict[str, Any]) -> None:
         if run is self._run and not run.token.cancelled:
@@ -302,6 +301,20 @@ class Recording(Looks):
             return None
         budget.records.touch(record)
         return record
+
+    def _later(self, job: Callable[[AttentionRecord], Any], priority: int) -> None:
+        """Runs a job on the reader's thread that is of no use once the record or the model is gone."""
+        record = self._used()
+        if record is not None and not self._reader.closed:
+            self._reader.submit(lambda: job(record), priority=priority)
+
+    def _reading(self, steps: Callable[[AttentionRecord], Steps], priority: int) -> Task:
+        """A request that reads the record: on the reader's thread, after recording again where needed."""
+        record = self._used()
+        if record is not None:
+            return Task(lambda: steps(record), self._reader, priority)
+        again = self._record_again()
+        return Task(lambda: steps(again.result()), self._reader, priority, again)
 
     def _gpt_closed(self) -> None:
         """The model was closed under the widget: the last picture stays, and says so."""

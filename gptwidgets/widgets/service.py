@@ -83,10 +83,10 @@ def send_tiles(record: AttentionRecord, wanted: Iterable[list[Any]], *, sink_hid
         sink_hidden: leave the first token out and renormalise.
     """
     pack = Pack("tiles")
-    wanted = [(layer, head, int(level), int(row), int(col)) for layer, head, level, row, col in wanted]
-    slow = [tile for tile in wanted if tiles.TILE << tile[2] > SAMPLED_SIDE and record.length > SAMPLED_SIDE]
+    all_ = [(layer, head, int(level), int(row), int(col)) for layer, head, level, row, col in wanted]
+    slow = [tile for tile in all_ if tiles.TILE << tile[2] > SAMPLED_SIDE and record.length > SAMPLED_SIDE]
     order = [(tile, True) for tile in slow] + [
-        (tile, False) for tile in sorted(wanted, key=lambda t: t in slow)
+        (tile, False) for tile in sorted(all_, key=lambda tile: tile in slow)
     ]
     for (layer, head, level, row, col), sampled in order:
         picture, exact = yield from tiles.tile(
@@ -106,7 +106,7 @@ def send_thumbnails(record: AttentionRecord, heads: Iterable[list[Any]], *, sink
         heads: [layer, head] each.
         sink_hidden: leave the first token out and renormalise.
     """
-    pack = Pack("tiles")
+    pack = Pack("thumbs")
     wanted = [(layer, head) for layer, head in heads]
     exact = int(record.length <= tiles.SAMPLE_ABOVE)
     for found in tiles.thumbnails(record, wanted, sink_hidden=sink_hidden):

@@ -64,3 +64,11 @@ class Shared(Recording):
             else:
                 self._set_places(places)
         return self
+
+    def _set_places(self, places: Mapping[str, Any]) -> None:
+        """Sets layer and head together, then what lies within."""
+        rest = dict(places)
+        if rest.keys() & {"layer", "head"}:
+            self.choose(rest.pop("layer", None), rest.pop("head", None))
+        for name, value in rest.items():
+            setattr(self, name, value)

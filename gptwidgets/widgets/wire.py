@@ -69,7 +69,7 @@ class Wire:
 
     Args:
         send: sends a message with buffers to all pages, from any thread.
-        handlers: for each kind of request what answers it. It returns at once: a Reply, or a Task for a worker.
+        handlers: for each kind of request what answers it. Returns at once: a Reply, or a Task.
     """
 
     def __init__(self, send: Callable[..., object], handlers: Mapping[str, Handler]) -> None:

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import base64
+import gc
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from gptwidgets.widgets import display
+from gptwidgets.widgets.heatmap import AttentionHeatmap
+from tests.widgets.conftest import FakePage, causal
+
+PNG = b"\x89PNG" + bytes(100)
+
+
+class Notebook:
+    """A shell with a kernel, and the outputs of its cells."""
+
+    def __init__(self, cell: str = "cell-1"):
+        self.metadata = {"cellId": cell} if cell else {}
+        self.run = 1
+        self.outputs: list[tuple[str | None, dict]] = []
+        self.callbacks: list = []
+        self.kernel = SimpleNamespace(
+            get_parent=lambda: {"metadata": self.metadata, "header": {"msg_id": str(self.run)}}
+        )
+        self.events = SimpleNamespace(
+            register=lambda _, callback: self.callbacks.append(callback),
+            unregister=lambda _, callback: self.callbacks.remove(callback),
+        )
+
+    def publish(self, data, metadata, *, transient=None, update=False):
+        name = (transient or {}).get("display_id")
+        if update:
+            at = [known for known, _ in self.outputs].index(name)
+            self.outputs[at] = (name, data)
+        else:
+            self.outputs.append((name, data))
+
+    def show(self, heat):
+        heat._ipython_display_()
+        for callback in list(self.callbacks):
+            callback(None)
+
+    @property
+    def still(self) -> dict:
+        return self.outputs[-1][1]
+
+    def until(self, there, seconds=10):
+        end = time.monotonic() + seconds
+        while not there():
+            assert time.monotonic() < end, self.outputs
+            time.sleep(0.005)
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    made = Notebook()
+    monkeypatch.setattr(display, "shell_here", lambda: made)
+    monkeypatch.setattr(display, "publish", made.publish)
+    monkeypatch.setattr(display, "PICTURE_WITHIN", 0.05)
+    monkeypatch.setattr(display, "_of_cell", {})
+    monkeypatch.setattr(AttentionHeatmap, "_python_picture", lambda *_: PNG + b"python")
+    return made
+
+
+def picture(still: dict) -> bytes:
+    return base64.b64decode(still["image/png"])
+
+
+def test_a_picture_stands_under_the_live_widget(notebook, weights):
+    heat = AttentionHeatmap(weights).wait(20)
+    notebook.show(heat)
+    (name, live), (still, _) = notebook.outputs
+    assert name is None
+    assert live["application/vnd.jupyter.widget-view+json"]["model_id"] == heat.model_id
+    assert live["text/plain"] == f"AttentionHeatmap(10 tokens, layer {heat.layer} head {heat.head}, ready)"
+    assert still
+    assert picture(notebook.outputs[1][1]) == display.BLANK
+    notebook.until(lambda: picture(notebook.still) == PNG + b"python")
+    assert "image/png" not in live
+
+
+def test_the_browsers_own_picture_takes_its_place(notebook, weights):
+    heat = AttentionHeatmap(weights).wait(20)
+    notebook.show(heat)
+    page = FakePage(heat)
+    page.ask("hello")
+    assert page.heard[0][0]["kind"] == "picture_please"
+    assert page.ask("picture", PNG)[0]["ok"]
+    assert picture(notebook.still) == PNG
+    time.sleep(0.1)
+    assert picture(notebook.still) == PNG
+    for wrong in (b"GIF89a", PNG + bytes(200_000)):
+        assert page.ask("picture", wrong)[0]["error"]["type"] == "ValueError"
+    assert picture(notebook.still) == PNG
+
+
+def test_where_nobody_looks_it_waits_for_the_picture(notebook, gpt):
+    notebook.metadata = {}  # as nbclient and nbconvert send it
+    notebook.show(AttentionHeatmap(gpt, "abc"))
+    assert picture(notebook.still) == PNG + b"python"
+    assert not notebook.callbacks
+
+
+def test_where_nobody_looks_errors_do_not_hold_it_up(notebook, gpt):
+    notebook.metadata = {}
+    notebook.show(AttentionHeatmap(gpt, ""))
+    notebook.show(AttentionHeatmap(gpt))
+    assert picture(notebook.still) == display.BLANK
+
+
+def test_a_sentence_appears_when_no_page_answers_and_goes_when_one_does(notebook, weights, monkeypatch):
+    monkeypatch.setattr(display, "ANSWER_WITHIN", 0.05)
+    heat = AttentionHeatmap(weights).wait(20)
+    notebook.show(heat)
+    notebook.until(lambda: "text/html" in notebook.still)
+    assert "anywidget" in notebook.still["text/plain"]
+    assert "environment that runs JupyterLab" in notebook.still["text/plain"]
+    page = FakePage(heat)
+    page.ask("hello")
+    assert "text/html" not in notebook.still
+
+
+def test_no_sentence_where_a_page_answered(notebook, weights, monkeypatch):
+    monkeypatch.setattr(display, "ANSWER_WITHIN", 0.05)
+    heat = AttentionHeatmap(weights).wait(20)
+    notebook.show(heat)
+    FakePage(heat).ask("hello")
+    time.sleep(0.2)
+    assert "text/html" not in notebook.still
+
+
+def test_in_a_terminal_there_is_only_the_text(notebook, weights, monkeypatch):
+    monkeypatch.setattr(display, "shell_here", lambda: None)
+    notebook.show(AttentionHeatmap(weights).wait(20))
+    assert len(notebook.outputs) == 1
+
+
+def test_each_display_has_its_picture(notebook, weights):
+    heat = AttentionHeatmap(weights).wait(20)
+    page = FakePage(heat)
+    page.ask("hello")
+    notebook.show(heat)
+    notebook.show(heat)
+    page.ask("picture", PNG)
+    stills = [data for name, data in notebook.outputs if name]
+    assert [picture(still) for still in stills] == [PNG, PNG]
+    assert len({name for name, _ in notebook.outputs if name}) == 2
+
+
+def test_what_an_earlier_run_of_the_cell_showed_goes_to_sleep_and_wakes(notebook, gpt):
+    one = AttentionHeatmap(gpt, "abc").wait(20)
+    notebook.show(one)
+    one._view_count = 1
+    notebook.run = 2
+    two = AttentionHeatmap(gpt, "abc").wait(20)
+    notebook.show(two)
+    assert one.first  # a page still shows it
+    one._view_count = 0
+    assert (one.first, one.tokens, one._record) == (b"", {}, None)
+    assert two.first
+    one._view_count = 1
+    assert one.wait(20).first == two.first
+    assert one.weights().shape == (3, 3)
+
+
+def test_a_sleeping_widget_still_answers_python(notebook, gpt):
+    one = AttentionHeatmap(gpt, "abc").wait(20)
+    notebook.show(one)
+    before = one.weights()
+    notebook.run = 2
+    notebook.show(AttentionHeatmap(gpt, "abc").wait(20))
+    assert one._asleep
+    assert (one.weights() == before).all()
+
+
+def test_two_widgets_of_one_run_both_stay(notebook, weights):
+    one, two = AttentionHeatmap(weights).wait(20), AttentionHeatmap(weights).wait(20)
+    notebook.show(one)
+    notebook.show(two)
+    assert one.first
+    assert two.first
+
+
+def test_running_a_cell_again_and_again_costs_little(notebook, gpt):
+    import tracemalloc
+
+    def again():
+        notebook.run += 1
+        notebook.show(AttentionHeatmap(gpt, "a" * 600).wait(20))
+        gc.collect()
+
+    for _ in range(3):
+        again()
+    tracemalloc.start()
+    again()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(10):
+        again()
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown / 10 < 300_000
+    assert threading.active_count() < 50
+
+
+def test_long_arrays_are_pictured_too(notebook):
+    heat = AttentionHeatmap(causal(1, 1, 300)).wait(20)
+    notebook.show(heat)
+    notebook.until(lambda: picture(notebook.still) == PNG + b"python")

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+
+import gptwidgets as gw
+from gptwidgets.errors import ClosedError, NotBuiltError, TextError
+from gptwidgets.kernel.record import AttentionRecord
+from gptwidgets.widgets import base, heatmap
+from gptwidgets.widgets.heatmap import AttentionHeatmap
+
+WORDS = [f"w{i}" for i in range(10)]
+
+
+@pytest.fixture
+def heat(weights):
+    made = AttentionHeatmap(weights, tokens=WORDS)
+    return made.wait(20)
+
+
+# What it is made of
+
+
+def test_an_array_is_shown_with_its_words(heat, weights):
+    assert heat.status == "ready"
+    assert heat.tokens["pieces"] == WORDS
+    assert heat.info["layers"] == [0, 1]
+    assert (heat.info["length"], heat.info["n_heads"], heat.info["causal"]) == (10, 4, True)
+    assert heat.hide_sink
+    assert not heat.editable
+    np.testing.assert_allclose(heat.weights(), weights[heat.layer, heat.head], atol=1e-6)
+
+
+def test_a_torch_tensor_a_single_head_and_a_record_do_as_well(weights):
+    assert AttentionHeatmap(torch.tensor(weights)).wait(20).info["length"] == 10
+    assert AttentionHeatmap(weights[0, 0]).wait(20).info["n_heads"] == 1
+    record = AttentionRecord.from_arrays(weights, WORDS)
+    assert AttentionHeatmap(record).wait(20).record is record
+
+
+def test_signed_and_two_sided_arrays_keep_their_first_column():
+    both = np.random.default_rng(0).random((1, 1, 5, 5))
+    assert not AttentionHeatmap(both).wait(20).hide_sink
+    signed = AttentionHeatmap(np.tril(both) - 0.5 * np.tril(np.ones((5, 5)))).wait(20)
+    assert signed.info["signed"]
+    assert signed.info["vmax"] == pytest.approx(np.abs(np.tril(both - 0.5)).max(), abs=1e-6)
+    assert not signed.hide_sink
+
+
+def test_a_gpt_reads_a_text(gpt):
+    heat = AttentionHeatmap(gpt, "A cat sat.")
+    assert heat.editable
+    assert heat.wait(20).tokens["pieces"] == list("A cat sat.")
+    assert heat.info["name"] == "tiny"
+    assert heat.text == "A cat sat."
+    np.testing.assert_allclose(heat.weights().sum(-1), 1, atol=1e-5)
+
+
+def test_ids_and_an_empty_widget(gpt):
+    heat = AttentionHeatmap(gpt, [10, 11, 12]).wait(20)
+    assert heat.tokens["ids"] == [10, 11, 12]
+    assert heat.text == heat.record.tokens.text
+    empty = AttentionHeatmap(gpt)
+    assert empty.status == "empty"
+    with pytest.raises(TextError, match=r"set heat\.text first"):
+        empty.wait()
+    empty.text = "now"
+    assert empty.wait(20).info["length"] == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "sentence"),
+    [
+        (None, {}, "needs a GPT"),
+        ("a text", {}, "GPT first and the text second"),
+        (np.eye(3), {"text": "x"}, "Only a GPT can read"),
+        (object(), {}, "array"),
+        (np.eye(3), {"colour": "x"}, "no option 'colour'"),
+        (np.eye(3), {"hidesink": False}, "did you mean 'hide_sink'"),
+        (np.eye(3), {"status": "ready"}, "no option 'status'"),
+        (np.eye(3), {"layer": 1.5}, "layer is a whole number"),
+        (np.eye(3), {"head": True}, "head is a whole number"),
+        (np.eye(3), {"head": "first"}, "L18H6"),
+    ],
+)
+def test_wrong_things_are_refused_in_a_sentence(source, options, sentence):
+    with pytest.raises(TypeError, match=sentence) as error:
+        AttentionHeatmap(source, **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_closed_gpt_and_tokens_for_a_gpt_are_refused(gpt):
+    with pytest.raises(TypeError, match="makes its own tokens"):
+        AttentionHeatmap(gpt, "x", tokens=["x"])
+    gpt.close()
+    with pytest.raises(ClosedError, match="closed"):
+        AttentionHeatmap(gpt, "x")
+
+
+def test_without_its_front_end_it_says_how_to_build_it(front_end, weights):
+    (front_end / "heatmap.js").unlink()
+    base.front_end.cache_clear()
+    with pytest.raises(NotBuiltError, match="make lab"):
+        AttentionHeatmap(weights)
+
+
+def test_the_public_name_is_this_class():
+    assert gw.AttentionHeatmap is heatmap.AttentionHeatmap
+
+
+# Choosing
+
+
+def test_a_head_is_chosen_by_number_by_name_and_by_choose(heat):
+    heat.layer, heat.head = 0, 3
+    heat.head = "L1H2"
+    assert (heat.layer, heat.head) == (1, 2)
+    heat.layer = "l0h1"
+    assert (heat.layer, heat.head) == (0, 1)
+    assert heat.choose("mean", 3) is heat
+    assert (heat.layer, heat.head) == ("mean", 3)
+    heat.choose("L1H0").choose(np.int64(0), np.int32(1))
+    assert (heat.layer, heat.head) == (0, 1)
+    assert isinstance(heat.layer, int)
+
+
+def test_naming_a_head_tells_observers_of_a_whole_head_only(heat):
+    heat.choose(0, 0)
+    seen = []
+    heat.observe(lambda _: seen.append((heat.layer, heat.head)), ["layer", "head"])
+    heat.head = "L1H2"
+    assert set(seen) == {(1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("set_it", "sentence"),
+    [
+        (lambda heat: setattr(heat, "layer", 40), "layer 40 does not exist; this record has layers 0 to 1"),
+        (lambda heat: setattr(heat, "layer", -1), "layer -1 does not exist"),
+        (lambda heat: setattr(heat, "head", "L1H9"), "head 9 does not exist; this record has heads 0 to 3"),
+        (lambda heat: heat.choose(0, 4), "head 4 does not exist"),
+        (lambda heat: setattr(heat, "query", 10), "token 10 does not exist; this text has tokens 0 to 9"),
+        (lambda heat: setattr(heat, "key", -11), "token -11 does not exist"),
+    ],
+)
+def test_out_of_range_is_an_index_error_and_changes_nothing(heat, set_it, sentence):
+    before = heat.state()
+    with pytest.raises(IndexError, match=sentence):
+        set_it(heat)
+    assert heat.state() == before
+
+
+def test_layers_that_were_not_recorded_do_not_exist(gpt):
+    heat = AttentionHeatmap(gpt.record("abc", layers=[1])).wait(20)
+    assert heat.layer == 1
+    with pytest.raises(IndexError, match="layer 0 does not exist; this record has layers 1 to 1"):
+        heat.layer = 0
+
+
+def test_the_model_knows_its_layers_before_the_text_is_read(gpt):
+    with pytest.raises(IndexError, match="layer 2 does not exist; this model has layers 0 to 1"):
+        AttentionHeatmap(gpt, "abc", layer=2)
+    heat = AttentionHeatmap(gpt, "abc", head="L1H3").wait(20)
+    assert (heat.layer, heat.head) == (1, 3)
+
+
+def test_negative_tokens_count_from_the_end(heat):
+    heat.query = -1
+    assert heat.query == 9
+    heat.query = None
+    assert heat.query is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("view", [0, 0, 4]),
+        ("view", [0, 0, -1, 2]),
+        ("view", [0, 0, float("nan"), 2]),
+        ("view", "all"),
+        ("filter", ["entropy", 1]),
+        ("filter", ["beauty", 0, 1]),
+        ("scale", "cubic"),
+        ("height", 10_000),
+        ("sort", "beauty"),
+        ("hide_sink", "yes"),
+        ("query", 1.5),
+    ],
+)
+def test_values_that_cannot_be_are_refused(heat, name, value):
+    with pytest.raises((traitlets.TraitError, ValueError, TypeError)):
+        setattr(heat, name, value)
+
+
+def test_values_that_can_be_are_kept(heat):
+    heat.view = (1, 2.5, 3, 4)
+    assert heat.view == [1, 2.5, 3, 4]
+    heat.filter = ["entropy", 1, None]
+    assert heat.filter == ["entropy", 1, None]
+    heat.view = []
+    assert heat.view == []
+
+
+def test_what_only_python_writes_is_read_only(heat):
+    with pytest.raises(traitlets.TraitError, match="read-only"):
+        heat.status = "empty"
+    with pytest.raises(TypeError, match="only a GPT can read"):
+        heat.text = "another"
+
+
+# What follows from a choice
+
+
+def test_the_sentence_follows_head_and_token(heat, page):
+    heard = page(heat)
+    heat.choose(0, 1)
+    heat.query = 5
+    heard.until(lambda: heat.sentence.startswith("layer 0 head 1: 'w5' looks most at"))
+    strongest = 1 + heat.weights(rows=5)[1:].argmax()
+    heard.until(lambda: f"'w{strongest}'" in heat.sentence)
+
+
+def test_hiding_the_first_token_or_not_renews_the_grid(heat, page):
+    heard = page(heat)
+    before, record = heat.first, heat.info["record"]
+    heat.hide_sink = False
+    heard.until(lambda: heat.first_name == f"{record}|plain")
+    assert heat.first != before
+    heat.hide_sink = True
+    heard.until(lambda: heat.first_name == f"{record}|no_sink")
+    assert heat.first == before
+
+
+def test_the_chosen_head_becomes_the_picture_that_stays(heat, page, monkeypatch):
+    monkeypatch.setattr(heatmap, "SETTLED", 0.01)
+    heard = page(heat)
+    heat.choose("mean", 2)
+    heat.choose(1, "max")
+    name = heat.info["record"]
+    heard.until(lambda: heat.opening_name == f"{name}|no_sink|1|max|0|1")
+    assert len(heat.opening) == 100
+
+
+def test_sorting_by_induction_measures_it(gpt, page):
+    heat = AttentionHeatmap(gpt, "abcabc").wait(20)
+    heard = page(heat)
+    assert not heat.scores["induction"]
+    heat.sort = "induction"
+    heard.until(lambda: heat.scores["induction"])
+    assert heat.scores["columns"][-1] == "induction"
+    assert all(0 <= row[-1] <= 1 for row in heat.scores["rows"])
+    heat.text = "xyz"  # the model's, not the text's: it is still known
+    assert heat.wait(20).scores["induction"]
+
+
+# From the browser
+
+
+def test_the_browser_writes_what_it_may(heat):
+    heat.set_state({"layer": 1, "head": "max", "query": 3, "view": [0, 0, 5, 5], "scale": "log"})
+    assert (heat.layer, heat.head, heat.query, heat.view, heat.scale) == (1, "max", 3, [0, 0, 5, 5], "log")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"layer": 99}, {"status": "empty"}, {"scale": "cubic"}, {"first": b"x"}, {"query": "x"}]
+)
+def test_what_it_may_not_write_is_answered_by_the_truth(heat, page, wrong):
+    heard = page(heat)
+    truth = {name: getattr(heat, name) for name in wrong}
+    updates = []
+    heat._send = lambda message, **_: updates.append(message)
+    heat.set_state(wrong)
+    assert {name: getattr(heat, name) for name in wrong} == truth
+    sent = [message for message in updates if message["method"] == "update"]
+    assert any(
+        set(wrong) <= set(message["state"]) | {path[0] for path in message["buffer_paths"]}
+        for message in sent
+    )
+    del heard
+
+
+def test_no_text_can_break_a_message(gpt):
+    nasty = "</script><img onerror=alert(1)>\x00 \ud83d family"
+    heat = AttentionHeatmap(gpt, title=nasty)
+    heat.text = nasty
+    with pytest.raises(TextError):
+        heat.wait(20)
+    state = heat.get_state(["text", "title", "error"])
+    for value in (state["text"], state["title"], state["error"]["message"]):
+        value.encode("utf-8")
+    heat.text = "good"
+    assert heat.wait(20).status == "ready"
+
+
+def test_every_trait_says_what_it_is():
+    names = AttentionHeatmap.class_trait_names(sync=True)
+    ours = [
+        name for name in names if not name.startswith("_") and name not in {"layout", "tabbable", "tooltip"}
+    ]
+    assert len(ours) == 32
+    assert all(AttentionHeatmap.class_traits()[name].help for name in ours)

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+
+from gptwidgets.errors import Cancelled, ClosedError, OutOfMemory, TextError
+from gptwidgets.kernel import budget
+from gptwidgets.kernel.gpt import GPT
+from gptwidgets.kernel.worker import Report
+from gptwidgets.widgets import recording
+from gptwidgets.widgets.heatmap import AttentionHeatmap
+from tests.widgets.conftest import FakePage, tiny
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Lets recordings begin, one permit each."""
+    permits = threading.Semaphore(0)
+    record = GPT.record
+
+    def wait(self, text, *, progress=None, cancel=None, **options):
+        while not permits.acquire(timeout=0.01):
+            if cancel is not None:
+                cancel.check()
+        return record(self, text, progress=progress, cancel=cancel, **options)
+
+    monkeypatch.setattr(GPT, "record", wait)
+    return permits
+
+
+def test_construction_returns_at_once_and_tells_how_it_goes(gpt, gate):
+    heat = AttentionHeatmap(gpt, "abc")
+    assert heat.status == "recording"
+    assert heat.progress["stage"] == "recording"
+    with pytest.raises(TimeoutError, match="Not ready after"):
+        heat.wait(0.05)
+    gate.release()
+    assert heat.wait(20).status == "ready"
+    assert heat.progress == {}
+
+
+def test_the_latest_text_wins(gpt, gate):
+    heat = AttentionHeatmap(gpt, "first")
+    heat.text = "second text"
+    heat.text = "the third"
+    gate.release(3)
+    assert heat.wait(20).tokens["pieces"] == list("the third")
+    assert heat.text == "the third"
+    time.sleep(0.1)
+    assert heat.tokens["pieces"] == list("the third")
+    assert heat.error == {}
+
+
+def test_stop_says_that_it_was_stopped_and_can_be_done_again(gpt, gate):
+    heat = AttentionHeatmap(gpt, "abc")
+    page = FakePage(heat)
+    page.ask("stop")
+    with pytest.raises(Cancelled):
+        heat.wait(20)
+    assert (heat.status, heat.error["type"]) == ("error", "Cancelled")
+    assert heat.error["action"]
+    gate.release()
+    page.ask("again")
+    assert heat.wait(20).status == "ready"
+    assert heat.error == {}
+
+
+def test_what_was_there_before_a_stop_stays(gpt, gate):
+    gate.release()
+    heat = AttentionHeatmap(gpt, "abc").wait(20)
+    before = heat.first, heat.tokens, heat.info
+    heat.text = "abcd"
+    heat.stop()
+    with pytest.raises(Cancelled):
+        heat.wait(20)
+    assert (heat.first, heat.tokens, heat.info) == before
+    page = FakePage(heat)
+    assert page.ask("line", **page.about(layer=0, head=0, query=1))[0]["ok"]
+
+
+def test_an_interrupt_while_waiting_stops_the_job(gpt, gate, monkeypatch):
+    heat = AttentionHeatmap(gpt, "abc")
+
+    def interrupted(_seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(heat._run.done, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        heat.wait()
+    assert heat._run.token.cancelled
+    gate.release()
+    heat.text = "after"
+    assert heat.wait(20).status == "ready"
+
+
+@pytest.mark.parametrize("text", ["", "half \ud800"])
+def test_a_text_that_cannot_be_read_is_an_error_and_the_next_one_works(gpt, text):
+    heat = AttentionHeatmap(gpt, text)
+    with pytest.raises(TextError) as error:
+        heat.wait(20)
+    assert heat.status == "error"
+    assert heat.error == {"type": "TextError", "message": str(error.value), "action": "Change the text."}
+    heat.text = "good"
+    assert heat.wait(20).error == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "   ", "a\x00b\x07", "👨‍👩‍👧 fam", "שלום hello", "</script><img src=x onerror=alert(1)>"]
+)
+def test_strange_texts_are_shown(gpt, text):
+    heat = AttentionHeatmap(gpt, text).wait(20)
+    assert heat.status == "ready"
+    assert heat.info["length"] == len(text.encode())
+    assert heat.text == text
+
+
+@pytest.mark.parametrize("wrong", [3.5, object(), [1.5], b"bytes", {"role": "user"}])
+def test_wrong_types_of_text_are_an_error(gpt, wrong):
+    heat = AttentionHeatmap(gpt, wrong)
+    with pytest.raises((TypeError, TextError)):
+        heat.wait(20)
+    assert heat.status == "error"
+    heat.text = "good"
+    assert heat.wait(20).status == "ready"
+
+
+def test_out_of_memory_is_told_and_the_next_text_works(gpt, monkeypatch):
+    def full(*_args, **_options):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GPT, "record", full)
+        heat = AttentionHeatmap(gpt, "abc")
+        with pytest.raises(OutOfMemory):
+            heat.wait(20)
+    assert heat.error["type"] == "OutOfMemory"
+    assert "shorter" in heat.error["action"]
+    heat.text = "ab"
+    assert heat.wait(20).status == "ready"
+
+
+def test_out_of_memory_while_the_picture_is_prepared(gpt, monkeypatch):
+    def full(*_args, **_options):
+        raise RuntimeError("CUDA out of memory")
+        yield
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recording.opening, "grid", full)
+        heat = AttentionHeatmap(gpt, "abc")
+        with pytest.raises(OutOfMemory):
+            heat.wait(20)
+    heat.text = "abcd"
+    assert heat.wait(20).status == "ready"
+
+
+def test_a_model_closed_under_the_widget_leaves_the_picture(gpt):
+    heat = AttentionHeatmap(gpt, "abc").wait(20)
+    first = heat.first
+    gpt.close()
+    assert heat.status == "closed"
+    assert "closed" in heat.error["message"]
+    assert heat.first == first
+    heat.text = "new"
+    with pytest.raises(ClosedError):
+        heat.wait(20)
+    assert heat.status == "closed"
+    page = FakePage(heat)
+    content, _ = page.ask("line", **page.about(layer=0, head=0, query=1))
+    assert content["ok"] is False
+
+
+def test_a_model_closed_during_a_recording(gpt, gate):
+    heat = AttentionHeatmap(gpt, "abc")
+    gpt.close()
+    with pytest.raises((Cancelled, ClosedError)):
+        heat.wait(20)
+    assert heat.status == "closed"
+
+
+def test_two_widgets_on_one_model_do_not_disturb_each_other(gpt):
+    one, two = AttentionHeatmap(gpt, "abc"), AttentionHeatmap(gpt, "defgh")
+    assert one.wait(20).tokens["pieces"] == list("abc")
+    assert two.wait(20).tokens["pieces"] == list("defgh")
+    one.choose(1, 3)
+    two.choose(0, 0)
+    assert (one.layer, one.head, two.layer, two.head) == (1, 3, 0, 0)
+    assert one.info["record"] != two.info["record"]
+
+
+def test_a_record_that_the_budget_took_is_recorded_again(gpt):
+    heat = AttentionHeatmap(gpt, "abcdef").wait(20)
+    before, name = heat.weights(1, 2) if False else heat.record.weights(1, 2), heat.info["record"]
+    heat._record.close()
+    page = FakePage(heat)
+    _, (data,) = page.ask("line", **page.about(layer=1, head=2, query=5))
+    np.testing.assert_allclose(np.frombuffer(data, "<f4"), before[5], atol=1e-6)
+    assert heat.info["record"] == name
+    heat._record.close()
+    np.testing.assert_allclose(heat.record.weights(1, 2), before, atol=1e-6)
+
+
+def test_many_requests_for_a_record_that_is_gone_record_once(gpt, monkeypatch):
+    heat = AttentionHeatmap(gpt, "abcdef").wait(20)
+    heat._record.close()
+    calls = []
+    record = GPT.record
+    monkeypatch.setattr(
+        GPT, "record", lambda self, *args, **options: calls.append(1) or record(self, *args, **options)
+    )
+    page = FakePage(heat)
+    names = [page.post("line", **page.about(layer=0, head=0, query=i)) for i in range(5)]
+    assert all(page.answer(name)[-1][0]["ok"] for name in names)
+    assert len(calls) == 1
+
+
+def test_somebodys_closed_record_cannot_be_read_again(gpt):
+    record = gpt.record("abc")
+    heat = AttentionHeatmap(record).wait(20)
+    record.close()
+    page = FakePage(heat)
+    content, _ = page.ask("line", **page.about(layer=0, head=0, query=1))
+    assert content["error"]["type"] == "ClosedError"
+    assert heat.status == "ready"
+
+
+def test_records_stay_within_the_budget(gpt, monkeypatch):
+    monkeypatch.setattr(budget.records, "limit", 3 * gpt.record("a" * 200).nbytes)
+    heats = [AttentionHeatmap(gpt, "a" * 200).wait(20) for _ in range(8)]
+    assert budget.records.used <= budget.records.limit * 1.7  # log-sum-exps come on top while one looks
+    page = FakePage(heats[0])
+    assert page.ask("line", **page.about(layer=0, head=0, query=1))[0]["ok"]
+
+
+def test_a_head_that_somebody_chose_survives_a_new_text(gpt):
+    heat = AttentionHeatmap(gpt, "abc abc").wait(20)
+    heat.choose(1, 3)
+    heat.query = 2
+    heat.text = "something else"
+    assert (heat.wait(20).layer, heat.head, heat.query) == (1, 3, None)
+    assert heat.opening_name.split("|")[2:4] == ["1", "3"]
+
+
+def test_progress_is_rare_and_says_how_long(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(recording.time, "monotonic", lambda: now[0])
+    told = []
+    report = recording.throttled(told.append)
+    for i in range(1, 1001):
+        now[0] = i / 250  # four seconds, 250 reports a second
+        report(Report("recording", i, 1000, "tokens"))
+    assert 50 <= len(told) <= 101
+    assert told[-1]["seconds_left"] == pytest.approx(0, abs=0.1)
+    half = next(one for one in told if one["done"] >= 500)
+    assert half["seconds_left"] == pytest.approx(2, abs=0.2)
+
+
+def test_long_texts_begin_sampled_and_can_be_made_exact(gpt):
+    heat = AttentionHeatmap(gpt, "abcdefgh " * 125).wait(60)
+    assert heat.info["length"] == 1125
+    assert heat.info["sampled"]
+    assert heat.scores["sampled"]
+    page = FakePage(heat)
+    page.answer(page.post("scores", exact=True))
+    assert not heat.scores["sampled"]
+    exact = heat.record.scores(sampled=False)
+    shown = {(row[0], row[1]): row[2] for row in heat.scores["rows"]}
+    assert shown[1, 2] == pytest.approx(exact.loc[(1, 2), "entropy"], abs=1e-4)
+
+
+def test_a_widget_and_its_model_can_be_thrown_away():
+    gpt = tiny(1)
+    heat = AttentionHeatmap(gpt, "abc").wait(20)
+    record = weakref.ref(heat.record)
+    heat.close()
+    del heat
+    gpt.close()
+    gone = weakref.ref(gpt.__class__) and weakref.ref(gpt)
+    del gpt
+    for _ in range(50):
+        gc.collect()
+        if gone() is None and record() is None:
+            break
+        time.sleep(0.05)
+    assert record() is None
+    assert gone() is None

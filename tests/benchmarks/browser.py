@@ -11,7 +11,7 @@ from typing import Any
 from tests.benchmarks.inputs import model_folder
 from tests.benchmarks.options import Options
 from tests.benchmarks.timing import Sample
-from tests.e2e.lab import Lab, NotebookPage, start
+from tests.e2e.lab import PATIENCE, Lab, NotebookPage, start
 
 DRIVE = Path(__file__).with_name("drive.js").read_text()
 SETUP = """
@@ -25,9 +25,9 @@ begin({folder!r})
 def figures(options: Options) -> Iterator[tuple[str, Any]]:
     setup = SETUP.format(root=str(Path(__file__).parents[2]), folder=str(model_folder(options)))
     with start() as lab:
-        for measured in (_first_pictures, _single_steps, _pan_and_zoom):
-            yield from measured(lab, setup, options)
-            lab.close_pages()
+        yield from _first_pictures(lab, setup, options)
+        yield from _single_steps(lab, setup, options)
+        yield from _pan_and_zoom(lab, setup, options)
 
 
 def _first_pictures(lab: Lab, setup: str, options: Options) -> Iterator[tuple[str, Any]]:
@@ -67,19 +67,24 @@ def _first_pictures(lab: Lab, setup: str, options: Options) -> Iterator[tuple[st
         yield f"first.{name}.screen", Sample(tuple(whole / 1000 for whole, _ in times["ours"]))
         python = ast.literal_eval(page.value(f"seconds_to_first_message({length}, {options.rounds})"))
         yield f"first.{name}.python", Sample(tuple(python))
+    lab.close(page)
 
 
 def _single_steps(lab: Lab, setup: str, options: Options) -> Iterator[tuple[str, Any]]:
     """One tile, one head, one hover at 1,024 tokens, each in turns with the bare widget's tile."""
-    desk = Desk(_open(lab, [setup, f"show_both({options.size(1024, 768)})"]), options.size(1024, 768))
+    length = options.size(1024, 768)
+    page = _open(lab, [setup, f"show_both({length})"])
+    desk = Desk(page, length)
     desk.changed({"scale": "linear"})  # so that what is drawn first was drawn before
     yield from desk.in_turns(options, "tile", bare=desk.bare, ours=desk.tile)
     yield from desk.in_turns(options, "answer", bare=desk.bare, ours=desk.answer)
     desk.changed({"view": []})
     yield from desk.in_turns(options, "head", bare=desk.bare, ours=desk.head)
     yield from desk.in_turns(options, "hover", bare=desk.bare, echo=desk.echo, outside=desk.hover)
-    yield "hover.sent", desk.sent_inside
+    yield "hover.asked", len(desk.asked_inside)
+    desk.changed({"view": []})
     yield from desk.in_turns(options, "set", bare=desk.bare_from_python, ours=desk.head_from_python)
+    lab.close(page)
 
 
 class Desk:
@@ -90,16 +95,8 @@ class Desk:
         self.length = length
         self.model = ast.literal_eval(page.value("heat_id()"))
         self.fresh = iter(ast.literal_eval(page.value("heads()")))  # each is looked at once
-        # The middles of patches of 128, below the diagonal, where the whole head fills the view.
-        patches = length // 128
-        self.places = iter(
-            [
-                ((column + 0.5) / patches, (row + 0.5) / patches)
-                for row in range(1, patches)
-                for column in range(row)
-            ]
-        )
-        self.sent_inside = 0
+        self.patches = iter([(row, col) for row in range(1, length // 128) for col in range(row)])
+        self.asked_inside: list[str] = []
 
     def in_turns(
         self, options: Options, name: str, **what: Callable[[], float]
@@ -131,15 +128,18 @@ class Desk:
         return self.changed({"layer": layer, "head": head}, save=True)
 
     def hover(self) -> float:
-        """Into a patch that was not fetched; what is sent while the pointer stays in it is counted."""
-        x, y = next(self.places)
-        took = _call(self.page, "hover", x, y)
+        """Into a patch that was not fetched, then about in it, which must not ask for anything."""
+        row, col = next(self.patches)
+        self.changed({"view": [128 * row + 14, 128 * col + 14, 100, 100]})
+        _rest(self.page)
+        took = _call(self.page, "hover", 0.4, 0.4)
         _rest(self.page)
         _js(self.page, "gwBench.traffic()")
-        for step in (0.004, 0.008, 0.012):
-            _call(self.page, "hover", x + step, y + step)
-        _rest(self.page)
-        self.sent_inside += _js(self.page, "gwBench.counted()")["sent"]
+        for place in (0.3, 0.35, 0.45, 0.5):
+            _call(self.page, "point", place, place)
+            _rest(self.page, 0.05)
+        self.asked_inside += _js(self.page, "gwBench.counted()")["asked"]
+        _call(self.page, "leave")
         return took
 
     def bare_from_python(self) -> float:
@@ -164,7 +164,7 @@ def _pan_and_zoom(lab: Lab, setup: str, options: Options) -> Iterator[tuple[str,
     seen = _js(page, "gwBench.watched()")
     took = time.monotonic() - began
     _rest(page, 1)
-    yield "pan.sent", _js(page, "gwBench.counted()")["sent"]
+    yield "pan.asked", len(_js(page, "gwBench.counted()")["asked"])
     yield "pan.draws", Sample(tuple(seen["draws"]))
     yield "pan.own", Sample(tuple(seen["own"]))
     yield "pan.frames", Sample(tuple(seen["intervals"]))
@@ -172,6 +172,7 @@ def _pan_and_zoom(lab: Lab, setup: str, options: Options) -> Iterator[tuple[str,
     _js(page, "gwBench.watchFrames()")
     page.page.wait_for_timeout(took * 1000)
     yield "pan.idle_slow", _slow(_js(page, "gwBench.watched()")["intervals"])
+    lab.close(page)
 
 
 def _movement(page: NotebookPage, options: Options) -> None:
@@ -181,8 +182,9 @@ def _movement(page: NotebookPage, options: Options) -> None:
     x, y = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6
     steps = options.size(40, 10)
     mouse.move(x, y)
+    _js(page, "gwBench.matrix().focus({ preventScroll: true })")  # the wheel turns the picture, not the page
     for _ in range(steps):
-        mouse.wheel(0, -60)
+        mouse.wheel(0, -35)  # forty of them: 33 times as close
         pause()
     for dx, dy in ((-1, -1), (1, 1), (1, -1), (-1, 1)):
         mouse.down()
@@ -191,8 +193,11 @@ def _movement(page: NotebookPage, options: Options) -> None:
             pause()
         mouse.up()
         mouse.move(x, y)
+    _rest(page)  # the view is told to the kernel when the hand rests
+    if page.value("here['heat'].view") == "[]":
+        raise RuntimeError("The wheel and the drag have not moved the picture.")
     for _ in range(steps):
-        mouse.wheel(0, 60)
+        mouse.wheel(0, 35)
         pause()
 
 
@@ -203,7 +208,7 @@ def _open(lab: Lab, cells: list[str]) -> NotebookPage:
     page.run_cell(0)
     if "show_both" in cells[1]:
         page.run_cell(1)
-        page.page.wait_for_function("gwBench.oursPainted(document)")
+        page.page.wait_for_function("gwBench.oursPainted(document)", timeout=PATIENCE)
     return page
 
 

@@ -12,10 +12,9 @@ def model_folder(options: Options) -> Path:
     """The transformers folder of the model that is measured: the default one, or the one asked for."""
     if options.model is not None:
         return Path(options.model)
-    import gptwidgets as gw
+    from gptwidgets import verbs
 
-    with gw.load(progress=False) as gpt:
-        return Path(gpt.model.name_or_path)
+    return verbs.fetch_default(progress=False)
 
 
 def plain_model(folder: Path, attention: str):

@@ -174,11 +174,15 @@ const VIEW_DELAY = 150;
  */
 export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
   const traits: Record<string, Signal<unknown>> = {};
-  const defaults = { ...told(), ...written() };
+  const defaults: Readonly<Record<string, unknown>> = { ...told(), ...written() };
+  const stops: (() => void)[] = [];
   let saving = false;
   let viewTimer: ReturnType<typeof setTimeout> | undefined;
 
-  const current = (name: string, otherwise: unknown) => read(model, snake(name)) ?? otherwise;
+  const read = (name: string): unknown => {
+    const value = model.get(snake(name));
+    return (isBuffer(value) ? bytes(value) : value) ?? defaults[name];
+  };
 
   const save = () => {
     if (saving) return;
@@ -193,41 +197,47 @@ export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
   // at once keeps together what belongs together, as a buffer and its name.
   const heard = () => {
     batch(() => {
-      for (const [name, otherwise] of Object.entries(defaults)) {
+      for (const [name, bound] of Object.entries(traits)) {
         if (name === "view" && viewTimer !== undefined) continue; // the hand is on it
-        const bound = traits[name] as Signal<unknown>;
-        const value = current(name, otherwise);
+        const value = read(name);
         if (!same(bound.peek(), value)) bound.value = value;
       }
     });
   };
 
-  for (const [name, otherwise] of Object.entries(defaults)) {
-    traits[name] = signal(current(name, otherwise));
-    model.on(`change:${snake(name)}`, heard);
-    ends.addEventListener("abort", () => model.off(`change:${snake(name)}`, heard), { once: true });
+  for (const name of Object.keys(defaults)) {
+    const event = `change:${snake(name)}`;
+    traits[name] = signal(read(name));
+    model.on(event, heard);
+    stops.push(() => model.off(event, heard));
   }
 
-  for (const [name, otherwise] of Object.entries(written())) {
+  for (const name of Object.keys(written())) {
     const bound = traits[name] as Signal<unknown>;
     const write = () => {
-      const value = bound.peek();
-      if (ends.aborted || same(value, current(name, otherwise))) return;
-      model.set(snake(name), value);
+      if (same(bound.peek(), read(name))) return;
+      model.set(snake(name), bound.peek());
       save();
     };
-    const stop = effect(() => {
-      void bound.value;
-      if (name !== "view") return write();
+    const later = () => {
       clearTimeout(viewTimer);
       viewTimer = setTimeout(() => {
         viewTimer = undefined;
         write();
       }, VIEW_DELAY);
-    });
-    ends.addEventListener("abort", stop, { once: true });
+    };
+    stops.push(
+      effect(() => {
+        void bound.value;
+        if (name === "view") later();
+        else write();
+      }),
+    );
   }
-  ends.addEventListener("abort", () => clearTimeout(viewTimer), { once: true });
+  ends.addEventListener("abort", () => {
+    clearTimeout(viewTimer);
+    for (const stop of stops) stop();
+  });
   return traits as unknown as HeatTraits;
 }
 
@@ -240,10 +250,8 @@ function snake(name: string): string {
   return name.replace(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`);
 }
 
-function read(model: AnyModel, trait: string): unknown {
-  const value = model.get(trait);
-  return value instanceof ArrayBuffer || ArrayBuffer.isView(value) ? bytes(value) : value;
-}
+const isBuffer = (value: unknown): value is ArrayBuffer | ArrayBufferView =>
+  value instanceof ArrayBuffer || ArrayBuffer.isView(value);
 
 /** The bytes of a buffer as it came, without a copy; a view's own offset and length count. */
 export function bytes(buffer: ArrayBuffer | ArrayBufferView): Uint8Array {
@@ -251,16 +259,10 @@ export function bytes(buffer: ArrayBuffer | ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
-/** Equal as JSON would have it; large buffers are compared by identity of their memory only. */
+/** Equal as JSON would have it; buffers are the same where their memory is. */
 function same(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (a instanceof Uint8Array || b instanceof Uint8Array) {
-    return a instanceof Uint8Array && b instanceof Uint8Array && sameMemory(a, b);
+  if (a instanceof Uint8Array && b instanceof Uint8Array) {
+    return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length;
   }
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function sameMemory(a: Uint8Array, b: Uint8Array): boolean {
-  return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.byteLength === b.byteLength;
+  return a === b || (!(isBuffer(a) || isBuffer(b)) && JSON.stringify(a) === JSON.stringify(b));
 }

@@ -3,7 +3,7 @@ import { decode } from "../color";
 import { weight } from "./format";
 import { listen } from "./gestures";
 import { minimapOf, regionUnder } from "./minimap";
-import type { PatchCache } from "./patch";
+import type { Patches } from "./patch";
 import { labelOf, type Scene } from "./scene";
 import type { HeatContext, Hover, MatrixHandle } from "./types";
 import {
@@ -33,7 +33,7 @@ export interface Hands {
 
 interface Stage {
   scene: () => Scene;
-  readonly patches: PatchCache;
+  readonly patches: Patches;
   /** Paint what lies over the cells. */
   soon: () => void;
 }

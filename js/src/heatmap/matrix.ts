@@ -11,7 +11,7 @@ import { createMeasure } from "./labels";
 import { minimapOf, paintMinimap } from "./minimap";
 import { paintBox, paintCrosshair, paintSelection } from "./overlay";
 import { paintCells, paintNotes, paintNumbers, showsNumbers } from "./paint";
-import { PatchCache } from "./patch";
+import { createPatches } from "./patch";
 import type { Canvas2D } from "./pen";
 import { type Scene, type Size, sceneOf } from "./scene";
 import type { HeatContext, MatrixHandle } from "./types";
@@ -24,7 +24,7 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
   const glass = addCanvas(host);
   const size = signal<Size>({ width: 0, height: 0, ratio: 1 });
   const measure = createMeasure();
-  const patches = new PatchCache(context.wire, ends, () => {
+  const patches = createPatches(context.wire, ends, () => {
     hands.look();
     changed();
   });

@@ -1,6 +1,6 @@
 // The cells: tiles, what stands in for those that are not there, and the edges of what is masked.
 import type { TileCache } from "./cache";
-import type { PatchCache } from "./patch";
+import type { Patches } from "./patch";
 import { type Canvas2D, stroke, write } from "./pen";
 import type { Scene } from "./scene";
 import { imageOf, type Tile } from "./tile";
@@ -127,7 +127,7 @@ export function showsNumbers({ cellWidth, cellHeight, type, length }: Scene): bo
 }
 
 /** The weights themselves, where the exact values are there. */
-export function paintNumbers(on: Canvas2D, scene: Scene, patches: PatchCache): void {
+export function paintNumbers(on: Canvas2D, scene: Scene, patches: Patches): void {
   const { region, plot, palette, type, right, bottom } = scene;
   on.font = scene.font;
   for (let row = Math.floor(region.row0); row < region.row0 + region.rows; row++) {

@@ -6,7 +6,7 @@ import { makePalette, type Palette } from "../color";
 import { type AnyModel, type HeatTraits, heatTraits } from "../model";
 import { type Theme, watchTheme } from "../theme";
 import { createWire, type Fields, type Wire } from "../wire";
-import { TileCache } from "./cache";
+import { createCache, type TileCache } from "./cache";
 import { type Arrangement, arrange, type Cell } from "./layout";
 import { createLines, type Lines } from "./lines";
 import { createThumbs, type Thumbs } from "./thumbs";
@@ -70,7 +70,7 @@ export function share(model: AnyModel, outer?: AbortSignal): Shared {
   return {
     traits,
     wire,
-    cache: new TileCache(wire, traits, ends.signal),
+    cache: createCache(wire, traits, ends.signal),
     thumbs: createThumbs(traits, wire, ends.signal),
     lines: createLines(traits, wire),
     hover: signal<Hover | null>(null),

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { PATCH, PatchCache } from "../../src/heatmap/patch";
+import { createPatches, PATCH } from "../../src/heatmap/patch";
 import { bench, settled } from "../fake";
 
 const PICTURE = "r|no_sink|3|mean";
@@ -7,7 +7,7 @@ const PICTURE = "r|no_sink|3|mean";
 function make() {
   const parts = bench();
   const arrived = vi.fn();
-  return { ...parts, arrived, patches: new PatchCache(parts.wire, parts.ends.signal, arrived) };
+  return { ...parts, arrived, patches: createPatches(parts.wire, parts.ends.signal, arrived) };
 }
 
 /** A patch as the kernel sends it, somewhere in a larger memory. */

@@ -2,7 +2,7 @@
 
 Olsson et al. 2022, "In-context Learning and Induction Heads": a model reads [BOS] + r + r, where r are random
 tokens. Nothing but the repetition can be known about them, so a head that finds the earlier occurrence of
-the present token and looks at what came after it does so by induction. Its score is the mean weight it puts there:
+the present token and looks at what came after it does so by induction. Its score is the mean weight there:
 
     score(layer, head) = mean over i in the second half of  weights[i, i - n + 1],   n = length of r
 

@@ -48,15 +48,14 @@ class Shape:
         n_layers, n_heads = _number(config, "num_hidden_layers"), _number(config, "num_attention_heads")
         width = _number(config, "hidden_size")
         window = _first(config, "sliding_window") if getattr(config, "use_sliding_window", True) else None
-        shared = getattr(config, "multi_query", False) and not getattr(
-            config, "new_decoder_architecture", False
-        )
+        grouped = getattr(config, "new_decoder_architecture", False)  # falcon's word for it
+        shared = getattr(config, "multi_query", False) and not grouped
         kinds: Any = getattr(config, "layer_types", None) or ["sliding_attention"] * n_layers
         return cls(
             n_layers=n_layers,
             n_heads=n_heads,
             n_kv_heads=1 if shared else _first(config, "num_key_value_heads", "num_kv_heads") or n_heads,
-            head_size=_first(config, "head_dim") or width // n_heads,
+            head_size=_first(config, "head_dim") or width // max(1, n_heads),
             width=width,
             inner=_first(config, "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size") or 4 * width,
             vocabulary=_number(config, "vocab_size"),

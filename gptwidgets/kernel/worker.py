@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -135,7 +136,7 @@ class _Job(Generic[T]):
         except StopIteration as stop:
             self._finish(stop.value)
             return False
-        except BaseException as error:  # noqa: BLE001 - even SystemExit belongs to whoever waits for the answer
+        except BaseException as error:
             self._fail(error)
             return False
         return True
@@ -145,7 +146,7 @@ class _Job(Generic[T]):
         if isinstance(steps, Generator):
             try:
                 steps.close()
-            except Exception as closing:  # noqa: BLE001 - the first error is the one that explains
+            except Exception as closing:
                 forget_frames(closing)
         if error.__traceback__ is not None:
             error.__traceback__ = error.__traceback__.tb_next  # the frame of `step` would pin the job
@@ -278,16 +279,16 @@ def wait(future: Future[T], poll: Callable[[], None], every: float = 0.05) -> T:
     Returns:
         The future's result. Whatever interrupts the wait cancels the future and is raised.
     """
-    while True:
-        try:
-            return future.result(every)
-        except FutureTimeoutError:
-            if future.done():
-                raise
+    try:
+        while True:
+            with suppress(FutureTimeoutError):
+                return future.result(every)
+            if future.done():  # the timeout was the job's own error, or the answer came this moment
+                return future.result()
             poll()
-        except KeyboardInterrupt:
-            future.cancel()
-            raise
+    except BaseException:
+        future.cancel()
+        raise
 
 
 def forget_frames(error: BaseException | None) -> None:

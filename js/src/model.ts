@@ -177,6 +177,7 @@ export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
   const defaults: Readonly<Record<string, unknown>> = { ...told(), ...written() };
   const stops: (() => void)[] = [];
   let saving = false;
+  let writing = false;
   let viewTimer: ReturnType<typeof setTimeout> | undefined;
 
   const read = (name: string): unknown => {
@@ -196,6 +197,7 @@ export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
   // Traits that came in one message are all there before the first of their events: taking all of them
   // at once keeps together what belongs together, as a buffer and its name.
   const heard = () => {
+    if (writing) return; // our own event; other signals of the same batch are still to be written
     batch(() => {
       for (const [name, bound] of Object.entries(traits)) {
         if (name === "view" && viewTimer !== undefined) continue; // the hand is on it
@@ -216,7 +218,9 @@ export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
     const bound = traits[name] as Signal<unknown>;
     const write = () => {
       if (same(bound.peek(), read(name))) return;
+      writing = true;
       model.set(snake(name), bound.peek());
+      writing = false;
       save();
     };
     const later = () => {

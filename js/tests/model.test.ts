@@ -1,4 +1,4 @@
-import { effect } from "@preact/signals-core";
+import { batch, effect } from "@preact/signals-core";
 import { describe, expect, it, vi } from "vitest";
 import { bench, settled } from "./fake";
 
@@ -24,6 +24,17 @@ describe("traits", () => {
     traits.head.value = "mean";
     await settled();
     expect([model.get("layer"), model.get("head"), model.saved.times]).toEqual([6, "mean", 1]);
+  });
+
+  it("that are written together are all saved", async () => {
+    const { model, traits } = bench({ layer: 5, head: 1, query: 2 });
+    batch(() => {
+      traits.layer.value = 6;
+      traits.head.value = 0;
+      traits.query.value = null;
+    });
+    await settled();
+    expect([model.get("layer"), model.get("head"), model.get("query")]).toEqual([6, 0, null]);
   });
 
   it("are not saved back when the kernel has set them", async () => {

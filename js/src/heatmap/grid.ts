@@ -69,7 +69,7 @@ export function grid(panels: Panels): Child {
         "aria-selected": true,
         "aria-label": [
           headTitle(cell.layer, cell.head),
-          ...describe(panels, cell.layer, cell.head).map((pair) => pair.join(" ")),
+          ...describe(panels, cell.layer, cell.head).map((pair) => pair.join(" ").trim()),
         ].join(", "),
         "data-layer": cell.layer,
         "data-head": cell.head,

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.record import AttentionRecord, Which
 
 CAPTIONS = {
-    "first token": "Most weight rests on the first token, as if there were nothing to do: hide it.",
+    "first token": "Most weight rests on the first token, as if there were nothing else to do.",
     "previous token": "A stripe just under the diagonal: each token looks at the one before it.",
     "same token": "Find a word that comes a second time: it looks back at itself.",
     "induction": "Find a word that comes a second time: it looks at what followed it the first time.",
     "local": "A band along the diagonal: each token looks at itself and the last few words.",
     "broad": "No single bright cell: each token averages over much of the text before it.",
-    "focused": "Bright cells away from the diagonal: click a token to see which earlier word it picks out.",
+    "focused": "Bright cells away from the diagonal: which earlier word each token picks out.",
 }
 CANDIDATES = 32  # heads whose weights are read before one is called the most telling
 ROWS = 64  # of which at most so many queries each, spread evenly over the text
@@ -94,8 +94,8 @@ def most_telling(scores: pd.DataFrame, record: AttentionRecord | None = None) ->
     token, per token over which the head spreads, (1 - first - previous) / 2^entropy, and less if that mass
     stays within two tokens. With the record, the best by that quotient are read. Many heads rest on a second
     token just as they do on the first one ("the", ":"), and look concentrated because of it. So what counts
-    is the peak of a row away from the first, the previous and its own token, times how far that peak stands
-    above the mean of its column: a head is telling where different tokens look at different places.
+    is the peak of a row away from the first token and from those just before it, times how far that peak
+    stands above the mean of its column: a head is telling where different tokens look at different places.
 
     Args:
         scores: `AttentionRecord.scores()`, indexed by (layer, head).
@@ -121,16 +121,18 @@ def most_telling(scores: pd.DataFrame, record: AttentionRecord | None = None) ->
         far = np.max(np.nan_to_num(distance))  # of a head that looks at hardly anything but the first token
         reach = (distance - first * far - previous) / np.maximum(mass, 1e-9)
         elsewhere *= np.clip(reach / 2, 0, 1)
-    elsewhere = np.nan_to_num(elsewhere, nan=-1.0)
+    plain = (first > 0.5) | (previous > 0.5)  # its name says all; only where there is nothing better
+    elsewhere = np.nan_to_num(np.where(plain, elsewhere / 1000, elsewhere), nan=-1.0)
     names = [(int(layer), int(head)) for layer, head in scores.index]
     if elsewhere.max() <= 0:  # three tokens, say: nowhere else to look; then rather no sink
         return names[int(np.argmax(np.nan_to_num(1 - first, nan=-1.0)))]
     order = np.argsort(-elsewhere, kind="stable")
     if record is None:
         return names[int(order[0])]
-    best = [(_telling(record, *names[i]), names[i]) for i in order[:CANDIDATES] if elsewhere[i] > 0]
-    top = max(value for value, _ in best)
-    return next(name for value, name in best if value == top)
+    best = [i for i in order[:CANDIDATES] if elsewhere[i] > 0]
+    best = [i for i in best if not plain[i]] or best
+    telling = [_telling(record, *names[i]) for i in best]
+    return names[best[int(np.argmax(telling))]]
 
 
 def describe(
@@ -181,11 +183,13 @@ def word(tokens: Tokens, index: int) -> str:
 def _telling(record: AttentionRecord, layer: int, head: int) -> float:
     """How much of a head's weight goes to places that depend on who looks (0 to 1)."""
     length = record.length
-    rows = np.unique(np.linspace(0, length - 1, min(length, ROWS)).astype(int))  # (R,)
+    some = min(length, ROWS, max(16, 2**16 // length))
+    rows = np.unique(np.linspace(0, length - 1, some).astype(int))  # (R,)
     whole = record.source.rows(layer, [head], rows.tolist())
     weights = np.zeros((len(rows), length), np.float32)  # (R, T)
     weights[:, whole.cols.start : whole.cols.stop] = whole.weights[0].cpu().numpy()
-    seen = np.arange(length)[None, :] < rows[:, None] - 1  # (R, T): further back than the previous token
+    near = max(2, min(8, length // 32))  # what is nearer than that is local
+    seen = np.arange(length)[None, :] <= rows[:, None] - near  # (R, T)
     seen[:, 0] = False
     weights = np.where(seen, weights, 0)
     column = weights.sum(0) / np.maximum(seen.sum(0), 1)  # (T,)

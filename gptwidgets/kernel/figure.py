@@ -157,7 +157,10 @@ def figure(
         filter(None, [_safe(record.name), f"layer {layer}, head {head}{hidden}, {WORDS[scale]}"])
     )
     chart = go.Figure(heat)
-    chart.update_layout(title=title, template="plotly_white", width=760, height=760)
+    chart.update_layout(
+        title=title, template="plotly_white", width=760, height=800, margin_t=150, title_y=0.96
+    )
+
     chart.update_xaxes(
         title="key: looked at", side="top", constrain="domain", showgrid=False, **_named(record, j)
     )

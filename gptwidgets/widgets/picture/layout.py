@@ -189,9 +189,13 @@ class _Layout:
     # Axes
 
     def _label(self, position: int) -> str:
-        """A token as a label; its id where no font can write it."""
-        token = self.view.record.tokens[position]
-        shown = visible(token.piece)
+        """A token as a label; a split character stands at its first token, ids where no font can write."""
+        tokens = self.view.record.tokens
+        token, shown = tokens[position], visible(tokens.pieces[position])
+        whole = visible(tokens.group_text(position))
+        begins = not position or tokens.groups[position] != tokens.groups[position - 1]
+        if begins and "⟨" in shown and whole != shown and (self.live or not lacking(whole)):
+            return f"{whole} {shown.lstrip('·')}"
         unreadable = not self.live and token.id >= 0 and lacking(shown) > 1
         return f"id {token.id}" if unreadable else shown
 

@@ -177,6 +177,14 @@ def test_what_no_font_has_is_spelt_out(monkeypatch):
         fonts.has.cache_clear()
 
 
+def test_a_split_character_stands_at_its_first_token():
+    euro = "é".encode()
+    tokens = Tokens([1, 2, 3], [b" " + euro[:1], euro[1:], b"x"])
+    scene = compose(View(AttentionRecord.from_arrays(causal(3), tokens=tokens), 0, 0), live=True)
+    labels = [item.text for item in scene.items if isinstance(item, Text) and item.anchor == "end"]
+    assert labels[1:] == ["·é ⟨C3⟩", "⟨A9⟩", "x"]
+
+
 def test_type_that_fits():
     assert fonts.fit("short", 12, 500) == "short"
     cut = fonts.fit("internationalisation", 12, 60)

@@ -17,7 +17,6 @@ BUNDLE := gptwidgets/static/heatmap.js
 JS_SOURCES := $(shell find js -path js/node_modules -prune -o -path js/tests -prune -o -type f -print 2>/dev/null)
 
 .PHONY: help lab test bench format pictures setup model browser clean
-.DELETE_ON_ERROR:
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

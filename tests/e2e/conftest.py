@@ -17,5 +17,7 @@ def one_lab() -> Iterator[Lab]:
 @pytest.fixture
 def lab(one_lab: Lab) -> Iterator[Lab]:
     """The shared JupyterLab; pages and kernels of a test end with it."""
+    before = list(one_lab.pages)
     yield one_lab
-    one_lab.close_pages()
+    for page in [page for page in one_lab.pages if page not in before]:
+        one_lab.close(page)

@@ -32,7 +32,7 @@ class Lab:
     def __init__(self, server: Server, browser: Browser) -> None:
         self.server = server
         self.browser = browser
-        self._pages: list[NotebookPage] = []
+        self.pages: list[NotebookPage] = []
 
     def open(
         self,
@@ -60,9 +60,7 @@ class Lab:
 
     def reopen(self, page: NotebookPage) -> NotebookPage:
         """Open the file that `page` last saved, in a new page, with a kernel that knows nothing of it."""
-        page.page.context.close()
-        self._pages.remove(page)
-        self.server.stop_kernels()
+        self.close(page)
         return self._show(page.path.name)
 
     def _show(
@@ -86,9 +84,9 @@ class Lab:
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.server.url)
         context.add_init_script(SCRIPTS)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(15_000)
         notebook = NotebookPage(page, self.server.root / name)
-        self._pages.append(notebook)
+        self.pages.append(notebook)
         where = "doc/tree" if app == "lab" else "notebooks"
         page.goto(f"{self.server.url}/{where}/{name}", wait_until="domcontentloaded")
         notebook.wait_idle()
@@ -96,12 +94,11 @@ class Lab:
         notebook.errors.clear()  # what the application said while it started is its own
         return notebook
 
-    def close_pages(self) -> None:
-        """Close all notebooks and end their kernels."""
-        for page in self._pages:
-            page.page.context.close()
-        self._pages.clear()
-        self.server.stop_kernels()
+    def close(self, page: NotebookPage) -> None:
+        """Close a notebook's page and end its kernel."""
+        self.pages.remove(page)
+        page.page.context.close()
+        self.server.stop_kernel(page.path.name)
 
     def _put(self, what: Path | Sequence[str]) -> str:
         count = len(list(self.server.root.glob("*.ipynb")))
@@ -177,9 +174,11 @@ class NotebookPage:
     def heatmap(self, index: int, *, status: str | None = "ready") -> Locator:
         """Return the root of the heatmap in a cell's output, once it says that it is in this state."""
         root = self.output(index).locator(".gw-heatmap").first
-        root.wait_for()
+        root.wait_for(timeout=PATIENCE)
         if status is not None:
-            self.output(index).locator(f'.gw-heatmap[data-status="{status}"]').first.wait_for()
+            self.output(index).locator(f'.gw-heatmap[data-status="{status}"]').first.wait_for(
+                timeout=PATIENCE
+            )
         return root
 
     def settle(self, quiet: int = 300) -> None:

@@ -54,10 +54,13 @@ window.gwTest = (() => {
     return index;
   }
 
+  // JupyterLab draws only the cells that can be seen. One that is there already stays where it is: scrolling
+  // would take it away from under the pointer.
   async function show(index) {
     const notebook = book();
-    notebook.activeCellIndex = index;
-    await notebook.scrollToItem(index, "auto");
+    const { top, bottom } = cell(index).node.getBoundingClientRect();
+    if (cell(index).isVisible && bottom > 0 && top < window.innerHeight && bottom > top) return;
+    await notebook.scrollToItem(index, "start");
     await cell(index).ready;
     await frame();
   }

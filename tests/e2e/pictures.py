@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.e2e.lab import NotebookPage, start
 
-FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
+FOLDER = Path(__file__).parents[2] / "notebooks" / "pictures"
 WIDTH = 1100  # CSS pixels of the widget; two device pixels each
 LOAD = "import gptwidgets as gw\ngpt = gw.load(progress=False)"
 ZORBELQUIST = (

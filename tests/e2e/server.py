@@ -81,9 +81,11 @@ class Server:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read()
 
-    def stop_kernels(self) -> None:
-        """End all notebooks' kernels, so that the next test has the memory."""
+    def stop_kernel(self, notebook: str) -> None:
+        """End a notebook's kernel, so that the next one has the memory."""
         for session in json.loads(self.ask("api/sessions")):
+            if session["path"] != notebook:
+                continue
             try:
                 self.ask(f"api/sessions/{session['id']}", method="DELETE")
             except urllib.error.HTTPError as error:

@@ -6,30 +6,9 @@ const HIDDEN =
 const PLAIN = /^[0-9A-Za-z]+$/u;
 const MARK = /^\p{M}/u;
 const BLANK = /\s/u;
-const NAMES: Readonly<Record<string, string>> = {
-  a0: "NBSP",
-  ad: "SHY",
-  "61c": "ALM",
-  "200b": "ZWSP",
-  "200c": "ZWNJ",
-  "200d": "ZWJ",
-  "200e": "LRM",
-  "200f": "RLM",
-  "2028": "LS",
-  "2029": "PS",
-  "202a": "LRE",
-  "202b": "RLE",
-  "202c": "PDF",
-  "202d": "LRO",
-  "202e": "RLO",
-  "2060": "WJ",
-  "2066": "LRI",
-  "2067": "RLI",
-  "2068": "FSI",
-  "2069": "PDI",
-  "3000": "IDSP",
-  feff: "BOM",
-};
+const NAMES =
+  "a0 NBSP ad SHY 61c ALM 200b ZWSP 200c ZWNJ 200d ZWJ 200e LRM 200f RLM 2028 LS 2029 PS 202a LRE 202b RLE " +
+  "202c PDF 202d LRO 202e RLO 2060 WJ 2066 LRI 2067 RLI 2068 FSI 2069 PDI 3000 IDSP feff BOM ";
 
 /**
  * A piece with everything that has no ink of its own made visible: a space is "·", a newline "⏎", a tab
@@ -55,5 +34,6 @@ function sign(code: number): string {
   if (code === 0x7f) return "␡";
   if (code < 0x20) return String.fromCharCode(0x24_00 + code);
   const hex = code.toString(16);
-  return `⟨${NAMES[hex] ?? `U+${hex.toUpperCase().padStart(4, "0")}`}⟩`;
+  const [, after] = ` ${NAMES}`.split(` ${hex} `);
+  return `⟨${after?.split(" ")[0] ?? `U+${hex.toUpperCase().padStart(4, "0")}`}⟩`;
 }

@@ -35,7 +35,7 @@ export interface Wire {
   /** Calls back for each event of a kind, in the order of their numbers. */
   onEvent(kind: string, callback: (event: Answer) => void, ends: AbortSignal): void;
   /** How many requests wait for an answer. */
-  readonly pending: number;
+  pending: () => number;
 }
 
 /** What the kernel answered instead of a result: `type` is the name of the exception's class. */
@@ -48,18 +48,10 @@ export class WireError extends Error {
   }
 }
 
-interface Waiting {
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly onPart: ((part: Answer) => void) | undefined;
-  /** Starts the clock again. */
-  readonly heard: () => void;
-}
-
 /** One for each model, made in `initialize`; all its views share it. Ends with `ends`. */
 export function createWire(model: AnyModel, ends: AbortSignal): Wire {
   const client = randomId();
-  const waiting = new Map<string, Waiting>();
+  const waiting = new Map<string, (reply: Answer) => void>();
   const events = eventOrder((from, to) => request("missing", { from, to }));
   let counter = 0;
   let greeting: Promise<Answer> | undefined;
@@ -67,136 +59,109 @@ export function createWire(model: AnyModel, ends: AbortSignal): Wire {
   function request(kind: string, body: Fields = {}, options: RequestOptions = {}): Promise<Answer> {
     const { signal, onPart, timeout, buffers = [] } = options;
     return new Promise((resolve, reject) => {
-      if (ends.aborted || signal?.aborted) {
-        reject(signal?.reason ?? ends.reason);
-        return;
-      }
       counter += 1;
       const id = `${client}-${counter}`;
+      const listening = new AbortController();
       let clock: ReturnType<typeof setTimeout> | undefined;
-      const settle = () => {
+
+      const settle = (how: () => void) => {
         waiting.delete(id);
         clearTimeout(clock);
-        signal?.removeEventListener("abort", cancel);
+        listening.abort();
+        how();
       };
-      const cancel = () => {
-        settle();
-        model.send({ type: "cancel", id });
-        reject(signal?.reason);
-      };
-      const heard = () => {
+      const fail = (error: unknown) => settle(() => reject(error));
+      const wait = () => {
         clearTimeout(clock);
         if (timeout === undefined) return;
-        clock = setTimeout(() => {
-          settle();
-          reject(new WireError("Timeout", `The kernel did not answer "${kind}" within ${timeout / 1000} s.`));
-        }, timeout);
+        const words = `The kernel did not answer "${kind}" within ${timeout / 1000} s.`;
+        clock = setTimeout(() => fail(new WireError("Timeout", words)), timeout);
       };
-      waiting.set(id, {
-        resolve: (answer) => {
-          settle();
-          resolve(answer);
-        },
-        reject: (reason) => {
-          settle();
-          reject(reason);
-        },
-        onPart,
-        heard,
+      const stopped = () => fail(signal?.aborted ? signal.reason : ends.reason);
+
+      if (ends.aborted || signal?.aborted) return stopped();
+      waiting.set(id, (reply) => {
+        const { ok, done, error } = reply.content;
+        if (ok === false) fail(errorOf(error));
+        else if (done === false) {
+          wait();
+          onPart?.(reply);
+        } else settle(() => resolve(reply));
       });
-      signal?.addEventListener("abort", cancel, { once: true });
-      heard();
+      ends.addEventListener("abort", stopped, listening);
+      signal?.addEventListener(
+        "abort",
+        () => {
+          model.send({ type: "cancel", id });
+          stopped();
+        },
+        listening,
+      );
+      wait();
       try {
         const copies = buffers.map((view) => view.slice().buffer);
         model.send({ ...body, type: "request", id, kind }, undefined, copies);
       } catch (error) {
-        settle();
-        reject(error);
+        fail(error);
       }
     });
   }
 
-  const receive = (content: unknown, rawBuffers?: readonly (ArrayBuffer | ArrayBufferView)[]) => {
-    if (typeof content !== "object" || content === null) return;
-    const fields = content as Fields;
-    const answer: Answer = { content: fields, buffers: (rawBuffers ?? []).map(bytes) };
-    if (fields["type"] === "event") {
-      events.take(answer);
-      return;
-    }
-    if (fields["type"] !== "reply") return;
-    const asked = waiting.get(String(fields["id"]));
-    if (!asked) return; // another page's, or cancelled meanwhile
-    if (fields["ok"] === false) asked.reject(errorOf(fields["error"]));
-    else if (fields["done"] === false) {
-      asked.heard();
-      asked.onPart?.(answer);
-    } else asked.resolve(answer);
+  const receive = (message: unknown, buffers: readonly (ArrayBuffer | ArrayBufferView)[] = []) => {
+    const content = (message ?? {}) as Fields;
+    const answer: Answer = { content, buffers: buffers.map(bytes) };
+    if (content["type"] === "event") events.take(answer);
+    // The ids of other pages, and of what was cancelled meanwhile, are not waited for.
+    if (content["type"] === "reply") waiting.get(String(content["id"]))?.(answer);
   };
-
   model.on("msg:custom", receive);
-  ends.addEventListener(
-    "abort",
-    () => {
-      model.off("msg:custom", receive);
-      for (const asked of [...waiting.values()]) asked.reject(ends.reason);
-    },
-    { once: true },
-  );
+  ends.addEventListener("abort", () => model.off("msg:custom", receive));
 
   return {
     request,
     hello(timeout) {
-      greeting ??= request("hello", { client, version: PROTOCOL }, { timeout }).then((answer) => {
-        const seq = answer.content["seq"];
-        if (typeof seq === "number") events.begin(seq);
-        return answer;
-      });
-      greeting.catch(() => {
-        greeting = undefined; // so that it can be tried again
-      });
+      greeting ??= request("hello", { client, version: PROTOCOL }, { timeout }).then(
+        (answer) => {
+          events.begin(Number(answer.content["seq"] ?? 0));
+          return answer;
+        },
+        (error: unknown) => {
+          greeting = undefined; // so that it can be tried again
+          throw error;
+        },
+      );
       return greeting;
     },
-    onEvent(kind, callback, listenerEnds) {
-      events.listen(kind, callback, listenerEnds);
-    },
-    get pending() {
-      return waiting.size;
-    },
+    onEvent: events.listen,
+    pending: () => waiting.size,
   };
 }
 
 /** Hands events on in the order of their numbers, each once, and asks for those that did not come. */
 function eventOrder(ask: (from: number, to: number) => Promise<unknown>) {
-  const listeners = new Map<string, Set<(event: Answer) => void>>();
+  const listeners = new Set<readonly [kind: string, callback: (event: Answer) => void]>();
   const early = new Map<number, Answer>();
   let last: number | undefined; // the number of the last event handed on
   let asking = false;
 
-  const deliver = (event: Answer) => {
-    for (const callback of [...(listeners.get(String(event.content["kind"])) ?? [])]) callback(event);
-  };
-
   const drain = () => {
-    while (last !== undefined) {
-      const next = early.get(last + 1);
-      if (!next) break;
-      early.delete(last + 1);
-      last += 1;
-      deliver(next);
+    for (let next = early.get((last ?? 0) + 1); next; next = early.get((last ?? 0) + 1)) {
+      last = (last ?? 0) + 1;
+      early.delete(last);
+      for (const [kind, callback] of [...listeners]) if (kind === next.content["kind"]) callback(next);
     }
   };
 
   const fill = () => {
-    if (asking || last === undefined || early.size === 0) return;
+    if (asking || early.size === 0) return;
     const to = Math.min(...early.keys()) - 1;
     asking = true;
-    ask(last + 1, to)
+    ask((last ?? 0) + 1, to)
       .catch(() => undefined)
       .then(() => {
         asking = false;
         // What the kernel no longer has is given up, so that later events are not held for ever.
-        if (last !== undefined && last < to) last = to;
+        last = Math.max(last ?? 0, to);
         drain();
         fill();
       });
@@ -205,11 +170,10 @@ function eventOrder(ask: (from: number, to: number) => Promise<unknown>) {
   return {
     /** The number of the last event that was sent before this page listened. */
     begin(seq: number) {
-      if (last === undefined) last = seq;
+      last ??= seq;
     },
     take(event: Answer) {
-      const seq = event.content["seq"];
-      if (typeof seq !== "number") return deliver(event);
+      const seq = Number(event.content["seq"]);
       last ??= seq - 1;
       if (seq <= last) return; // heard already
       early.set(seq, event);
@@ -217,11 +181,9 @@ function eventOrder(ask: (from: number, to: number) => Promise<unknown>) {
       fill();
     },
     listen(kind: string, callback: (event: Answer) => void, ends: AbortSignal) {
-      if (ends.aborted) return;
-      const ofKind = listeners.get(kind) ?? new Set();
-      listeners.set(kind, ofKind);
-      ofKind.add(callback);
-      ends.addEventListener("abort", () => ofKind.delete(callback), { once: true });
+      const listener = [kind, callback] as const;
+      listeners.add(listener);
+      ends.addEventListener("abort", () => listeners.delete(listener));
     },
   };
 }

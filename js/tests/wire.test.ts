@@ -26,7 +26,7 @@ describe("a request", () => {
     model.reply(id, { n: 3 });
     expect((await answer).content["n"]).toBe(3);
     expect(parts.map(({ content }) => content["n"])).toEqual([1, 2]);
-    expect(wire.pending).toBe(0);
+    expect(wire.pending()).toBe(0);
   });
 
   it("hands on buffers with their own offset and length", async () => {
@@ -113,7 +113,7 @@ describe("a request", () => {
       throw new Error("the connection is closed");
     };
     await expect(wire.request("tiles")).rejects.toThrow("closed");
-    expect(wire.pending).toBe(0);
+    expect(wire.pending()).toBe(0);
   });
 
   it("ends with the widget, which then listens no more", async () => {

@@ -39,6 +39,8 @@ interface Stage {
 }
 
 const HINT = "Click, or hold Ctrl or ⌘, to zoom with the wheel";
+const HELP =
+  "Attention of the chosen head. Arrows move, plus and minus zoom, 0 shows all, Enter chooses a cell.";
 const STEP = 1.5; // a key's zoom
 
 export function createHands(
@@ -260,7 +262,9 @@ export function createHands(
     { signal: ends },
   );
   host.style.position ||= "relative";
-  if (!host.hasAttribute("tabindex")) host.tabIndex = 0;
+  host.tabIndex = 0;
+  host.setAttribute("role", "application");
+  host.setAttribute("aria-label", HELP);
 
   return { look, box: () => box, moves: { reset, zoomBy, panBy } };
 }

@@ -17,6 +17,8 @@ import { type Scene, type Size, sceneOf } from "./scene";
 import type { HeatContext, MatrixHandle } from "./types";
 import { tilesOf } from "./viewport";
 
+const SAMPLED = "a first look, from some of the queries";
+
 /** Shows the chosen head in `host`, which must have a size of its own, until the context's signal aborts. */
 export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHandle {
   const { traits, cache, hover, palette, theme, signal: ends } = context;
@@ -71,12 +73,12 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
 
   function paintPicture(on: Canvas2D, of: Scene): void {
     if (of.length === 0) return;
-    paintCells(on, of, cache);
+    const exact = paintCells(on, of, cache);
     if (showsNumbers(of)) {
       wantNumbers(of);
       paintNumbers(on, of, patches);
     }
-    if (!minimapOf(of)) paintNotes(on, of, of.notes);
+    if (!minimapOf(of)) paintNotes(on, of, exact ? of.notes : [...of.notes, SAMPLED]);
     paintAxes(on, of);
   }
 
@@ -129,6 +131,9 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
     for (const canvas of [cells, glass]) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
+      // Whole device pixels: a canvas that is stretched by a part of one is blurred.
+      canvas.style.width = `${canvas.width / ratio}px`;
+      canvas.style.height = `${canvas.height / ratio}px`;
     }
     size.value = { width, height, ratio };
     paint(); // now: a canvas that has a new size is empty
@@ -159,7 +164,7 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
 
 function addCanvas(host: HTMLElement): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
-  canvas.style.cssText = "position:absolute;inset:0;width:100%;height:100%;display:block";
+  canvas.style.cssText = "position:absolute;top:0;left:0";
   canvas.setAttribute("aria-hidden", "true");
   host.append(canvas);
   return canvas;

@@ -9,8 +9,11 @@ import { coarsest, type Region, TILE, type TileSpot, tilesOf } from "./viewport"
 /** From this size on (CSS pixels) neighbouring cells are set apart by a hair line. */
 const APART = 14;
 
-/** Draws the plot: no work per cell but the colouring of tiles that are new. */
-export function paintCells(on: Canvas2D, scene: Scene, cache: TileCache): void {
+/**
+ * Draws the plot: no work per cell but the colouring of tiles that are new.
+ * True if all that it shows is exact; false if some of it was seen through a few query rows only.
+ */
+export function paintCells(on: Canvas2D, scene: Scene, cache: TileCache): boolean {
   const { plot, region, level, length, causal } = scene;
   on.save();
   on.beginPath();
@@ -29,6 +32,7 @@ export function paintCells(on: Canvas2D, scene: Scene, cache: TileCache): void {
   if (scene.sinkHidden && scene.cellWidth >= 4 && length > 1) hatchSink(on, scene);
   drawEdges(on, scene);
   on.restore();
+  return there.every(([tile]) => tile.exact);
 }
 
 /** What stands for a tile until it is there: its part of the nearest coarser tile. */

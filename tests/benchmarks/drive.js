@@ -169,16 +169,23 @@ window.gwBench = (() => {
     const draws = [];
     const own = [];
     let waiting = null; // when the handlers of the oldest undrawn input event began
+    let frames = 0; // since then: an event that changed nothing (at the head's edge) is drawn in none
     let last = performance.now();
     let going = true;
     const tick = () => {
       const now = performance.now();
       intervals.push(now - last);
       last = now;
+      frames += 1;
+      if (frames > 2) waiting = null;
       if (going) requestAnimationFrame(tick);
     };
     requestAnimationFrame(tick);
-    const input = () => { waiting ??= performance.now(); };
+    const input = () => {
+      if (waiting !== null) return;
+      waiting = performance.now();
+      frames = 0;
+    };
     const drawn = (event) => {
       own.push(event.detail?.ms ?? NaN);
       if (waiting !== null) draws.push(performance.now() - waiting);

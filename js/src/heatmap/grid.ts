@@ -7,20 +7,9 @@
 import { computed, signal } from "@preact/signals-core";
 import { type Child, follow, h, onEnd } from "../dom";
 import type { Which } from "../model";
+import { drawCells } from "./cells";
 import { headTitle, score } from "./format";
-import {
-  type Layout,
-  lay,
-  move,
-  nameOf,
-  paint,
-  placeAt,
-  placeOf,
-  type Rect,
-  rectOf,
-  reveal,
-  visible,
-} from "./layout";
+import { type Layout, lay, move, nameOf, placeAt, placeOf, rectOf, reveal } from "./layout";
 import type { Panels, Tip } from "./panels";
 
 export function grid(panels: Panels): Child {
@@ -32,7 +21,7 @@ export function grid(panels: Panels): Child {
 
   const draw = (): void => {
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(() => drawGrid(canvas, scroller, panels, layout.peek(), chosen.peek()));
+    frame = requestAnimationFrame(() => drawCells(canvas, panels, layout.peek(), chosen.peek()));
   };
 
   const under = (event: MouseEvent): number => {
@@ -177,147 +166,3 @@ const tipOf = (panels: Panels, { layer, head }: Layout["cells"][0], x: number, y
   strong: nameOf(layer, head),
   quiet: describe(panels, layer, head),
 });
-
-function drawGrid(
-  canvas: HTMLCanvasElement,
-  scroller: HTMLElement,
-  panels: Panels,
-  layout: Layout,
-  chosen: number,
-): void {
-  const [width, height, dx, dy] = [
-    scroller.clientWidth,
-    scroller.clientHeight,
-    scroller.scrollLeft,
-    scroller.scrollTop,
-  ];
-  const context = canvas.getContext("2d");
-  const ratio = window.devicePixelRatio || 1;
-  const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (!context || wide === 0 || high === 0) return;
-  if (canvas.width !== wide || canvas.height !== high) {
-    Object.assign(canvas, { width: wide, height: high });
-    canvas.style.cssText = `width:${width}px;height:${height}px`;
-  }
-  const { accent, line, paper } = panels.theme.peek();
-  const { lut: colors, signed = false } = panels.palette.peek();
-  const image = context.createImageData(wide, high);
-  const pixels = { data: new Uint32Array(image.data.buffer), stride: wide };
-  const wanted: [Which, Which][] = [];
-  const boxes: Rect[] = [];
-  const faint: Rect[] = [];
-  const [from, to] = visible(layout, dy, height);
-  for (let place = from; place < to; place++) {
-    const cell = layout.cells[place];
-    const whole = rectOf(layout, place);
-    const box = { ...whole, x: whole.x - dx, y: whole.y - dy };
-    if (!cell || box.x + box.width < 0 || box.x > width) continue;
-    wanted.push([cell.layer, cell.head]);
-    boxes.push(box);
-    if (!cell.kept) faint.push(box);
-    const thumbnail = panels.thumbs.get(cell.layer, cell.head);
-    if (thumbnail) paint(pixels, scaled(box, ratio), thumbnail, { colors, signed });
-  }
-  panels.thumbs.want(wanted);
-  context.setTransform(1, 0, 0, 1, 0, 0);
-  context.putImageData(image, 0, 0);
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  const fill = (style: string, alpha: number, these: Rect[]): void => {
-    context.fillStyle = style;
-    context.globalAlpha = alpha;
-    for (const box of these) context.fillRect(box.x, box.y, box.width, box.height);
-    context.globalAlpha = 1;
-  };
-  context.globalCompositeOperation = "destination-over"; // under the cells: where there is none, and skeletons
-  fill(line, 0.16, boxes);
-  context.globalCompositeOperation = "source-over";
-  fill(paper, 0.85, faint);
-  if (chosen >= from && chosen < to) {
-    const { x, y, width: across, height: down } = rectOf(layout, chosen);
-    context.strokeStyle = accent;
-    context.lineWidth = 2;
-    context.strokeRect(x - dx - 1, y - dy - 1, across + 2, down + 2);
-  }
-  if (layout.cells.length > 0) drawWords(context, panels, layout, { width, height, dx, dy, chosen });
-}
-
-/** In whole pixels of the device, so that neighbours neither overlap nor part. */
-function scaled({ x, y, width, height }: Rect, ratio: number): Rect {
-  const at = (length: number): number => Math.round(length * ratio);
-  return { x: at(x), y: at(y), width: at(x + width) - at(x), height: at(y + height) - at(y) };
-}
-
-/** Whether a number has room: every so-manieth, and the chosen one instead of its neighbours. */
-const shows = (at: number, every: number, chosen: number): boolean =>
-  at === chosen || (at % every === 0 && (chosen < 0 || Math.abs(at - chosen) >= every));
-
-interface Frame {
-  width: number;
-  height: number;
-  dx: number;
-  dy: number;
-  chosen: number;
-}
-
-/** A ranking's captions; or the numbers along the sides, which stay while the cells scroll under them. */
-function drawWords(context: CanvasRenderingContext2D, panels: Panels, layout: Layout, frame: Frame): void {
-  const { width, height, dx, dy, chosen } = frame;
-  const { cells, columns, ranked, left, top, stepX, stepY, cellWidth, cellHeight } = layout;
-  const { accent, ink, soft, line, font } = panels.theme.peek();
-  const type = panels.type.peek() - 2;
-  const write = (text: string, x: number, y: number, style: string): void => {
-    // The words "mean" and "max" have the room of a number.
-    context.font = `${style === accent ? 600 : 400} ${text.startsWith("m") ? type * 0.7 : type}px ${font}`;
-    context.fillStyle = style;
-    context.fillText(text, x, y);
-  };
-  context.textBaseline = "middle";
-  if (ranked) {
-    context.textAlign = "left";
-    const [from, to] = visible(layout, dy, height);
-    for (let place = from; place < to; place++) {
-      const { layer, head, value } = cells[place] as Layout["cells"][0];
-      const { x, y } = rectOf(layout, place);
-      write(nameOf(layer, head), x, y - dy + cellHeight + type, place === chosen ? accent : ink);
-      write(score(value), x, y - dy + cellHeight + type * 2.2, soft);
-    }
-    return;
-  }
-  const { n_heads: heads = 0, n_kv_heads: shared = 0, layers = [], windows = [] } = panels.traits.info.peek();
-  const here = cells[chosen];
-  context.clearRect(0, 0, left - 2, height);
-  context.clearRect(0, 0, width, top - 2);
-
-  context.textAlign = "right";
-  const everyRow = Math.max(1, Math.ceil((type + 1) / stepY)); // every how many rows a number has room
-  for (let row = 0; row < layout.rows; row++) {
-    const layer = cells[row * columns]?.layer as Which;
-    const y = top + row * stepY - dy + cellHeight / 2;
-    if (y < top || y > height) continue;
-    if (shows(row, everyRow, Math.floor(chosen / columns))) {
-      write(`${layer}`, left - 8, y, layer === here?.layer ? accent : soft);
-    }
-    if (!windows[layers.indexOf(layer as number)]) continue;
-    context.fillStyle = soft;
-    for (let dot = -2; dot <= 2; dot++) context.fillRect(left - 5, y + dot * 3 - 1, 1.5, 1.5);
-  }
-
-  context.save();
-  context.beginPath();
-  context.rect(left - 1, 0, width, top);
-  context.clip();
-  context.textAlign = "center";
-  const everyColumn = Math.max(1, Math.ceil((type * 1.6) / stepX));
-  for (let column = 0; column < columns; column++) {
-    const head = cells[column]?.head;
-    const x = left + column * stepX - dx + cellWidth / 2;
-    if (!shows(column, everyColumn, chosen % columns)) continue;
-    write(`${head}`, x, top / 2 - 2, head === here?.head ? accent : soft);
-  }
-  context.fillStyle = line;
-  const group = shared > 0 && shared < heads ? heads / shared : heads + 1;
-  for (let first = 0; first + group <= heads; first += group) {
-    context.fillRect(left + first * stepX - dx, top - 4, group * stepX - (stepX - cellWidth), 1.5);
-  }
-  context.restore();
-}

@@ -84,18 +84,20 @@ function sheet({ traits }: Panels): Child {
       filter.value = [to, ...range(to)];
     },
   } as Signal<string>;
-  const field = (end: 0 | 1, label: string): Child => {
+  const limits = (): [string, number, number] => {
+    const now = filter.value;
+    return now.length === 0 ? [name(), ...range(name())] : [...now];
+  };
+  const field = (end: 1 | 2, label: string): Child => {
     const input = h("input.gw-number", {
       type: "number",
       step: "any",
       "aria-label": label,
-      value: () => Number((filter.value[end === 0 ? 1 : 2] ?? range(name())[end]).toPrecision(3)),
+      value: () => Number(limits()[end].toPrecision(3)),
       onchange: () => {
-        const typed = (input as HTMLInputElement).valueAsNumber;
-        const [, low, high] = filter.peek().length > 0 ? filter.peek() : ["", ...range(name())];
-        const limits = [low ?? 0, high ?? 0];
-        if (Number.isFinite(typed)) limits[end] = typed;
-        filter.value = [name(), limits[0] ?? 0, limits[1] ?? 0];
+        const all = limits();
+        all.splice(end, 1, Number((input as HTMLInputElement).value));
+        filter.value = all;
       },
     });
     return input;
@@ -109,9 +111,9 @@ function sheet({ traits }: Panels): Child {
       {},
       "Only",
       pick("Score to filter by", chosen, () => columns().map((one) => [one, one] as const)),
-      field(0, "from"),
+      field(1, "from"),
       "–",
-      field(1, "to"),
+      field(2, "to"),
     ),
     button(
       "All heads",

@@ -71,32 +71,19 @@ function job({ traits, ask }: Panels): Child {
 
 /** The first step, where nothing was given yet. */
 function invitation(panels: Panels): Child {
-  const { editable, info } = panels.traits;
-  return () =>
+  const { editable } = panels.traits;
+  return h("div.gw-card", {}, () =>
     editable.value
-      ? h(
-          "div.gw-card",
-          {},
+      ? [
           h("h3", {}, "Which text shall it read?"),
-          h(
-            "p.gw-quiet",
-            {},
-            () =>
-              `Write a sentence and see where each token looks, in every head of ${info.value.name || "the model"}.`,
-          ),
+          h("p.gw-quiet", {}, "Write a sentence and see where each token looks, in every head."),
           textEdit(panels),
-        )
-      : h(
-          "div.gw-card",
-          {},
+        ]
+      : [
           h("h3", {}, "Nothing to see yet"),
-          h(
-            "p.gw-quiet",
-            {},
-            "Give it something to show: ",
-            h("code", {}, 'AttentionHeatmap(gpt, "your text")'),
-          ),
-        );
+          h("p.gw-quiet", {}, 'Give it something to show: AttentionHeatmap(gpt, "your text")'),
+        ],
+  );
 }
 
 function failure({ traits, editing }: Panels): Child {

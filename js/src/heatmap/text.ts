@@ -60,17 +60,16 @@ export function text(panels: Panels): Child {
 
 /** The direction; turning it keeps the token that was chosen. */
 function turning(traits: HeatTraits): Signal<Direction> {
-  const { direction, query, key } = traits;
+  const { direction } = traits;
   return {
     get value() {
       return direction.value;
     },
     set value(to: Direction) {
       const token = lockedToken(traits);
-      const both = query.value !== null && key.value !== null;
       batch(() => {
         direction.value = to;
-        if (!both) lock(traits, token);
+        lock(traits, token);
       });
     },
   } as Signal<Direction>;

@@ -22,29 +22,24 @@ const PATIENCE = 800; // ms
 
 export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal): Thumbs {
   const version = signal(0);
-  const stores = new Map<string, Map<string, Thumbnail>>(); // by "record|variant", then "layer:head"
-  const asked = new Set<string>();
+  // By "record|variant", then "layer:head"; undefined for one that was asked for.
+  const stores = new Map<string, Map<string, Thumbnail | undefined>>();
   let wanted: Head[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const name = (): string => `${traits.info.peek().record ?? ""}|${variantOf(traits)}`;
 
-  const store = (of: string): Map<string, Thumbnail> => {
-    const found = stores.get(of) ?? new Map<string, Thumbnail>();
+  const store = (of: string): Map<string, Thumbnail | undefined> => {
+    const found = stores.get(of) ?? new Map<string, Thumbnail | undefined>();
     stores.set(of, found);
     return found;
-  };
-
-  const forgetOthers = (record: string): void => {
-    for (const of of stores.keys()) if (!of.startsWith(`${record}|`)) stores.delete(of);
-    for (const key of asked) if (!key.startsWith(`${record}|`)) asked.delete(key);
   };
 
   const stopFirst = effect(() => {
     const { layers, n_heads: heads = 0, length = 0, thumb_level: level = 0, record = "" } = traits.info.value;
     const first = traits.first.value;
     const of = traits.firstName.value;
-    forgetOthers(record);
+    for (const other of stores.keys()) if (!other.startsWith(`${record}|`)) stores.delete(other);
     const side = Math.ceil(length / 2 ** level);
     const size = side * side;
     if (!(first && layers) || size === 0 || first.length !== layers.length * heads * size) return;
@@ -75,12 +70,9 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
     timer = undefined;
     const of = name();
     const [record, variant] = of.split("|");
-    const heads = wanted.filter(([layer, head]) => {
-      const key = `${of}|${layer}:${head}`;
-      if (asked.has(key) || store(of).has(`${layer}:${head}`)) return false;
-      asked.add(key);
-      return true;
-    });
+    const there = store(of);
+    const heads = wanted.filter(([layer, head]) => !there.has(`${layer}:${head}`));
+    for (const [layer, head] of heads) there.set(`${layer}:${head}`, undefined);
     if (heads.length === 0) return;
     const onPart = (part: Answer): void => accept(of, part);
     // A head that was refused stays a skeleton until there is another record or variant.

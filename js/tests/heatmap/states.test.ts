@@ -1,0 +1,49 @@
+// @vitest-environment happy-dom
+import { describe, expect, it, vi } from "vitest";
+import { fakeModel } from "../fake";
+import { READY, WORDS } from "./record";
+import { button, show } from "./view";
+
+describe("states", () => {
+  it("invites to write a text where there is none", () => {
+    const root = show(fakeModel({ status: "empty", editable: true, info: { name: "m" } }));
+    expect(root.querySelector(".gw-card textarea")).not.toBeNull();
+    expect(root.querySelector(".gw-text")).toBeNull();
+  });
+
+  it("says how far a job is, and stops it", () => {
+    const progress = { stage: "recording", done: 12, total: 30, unit: "layers", seconds_left: 8.4 };
+    const model = fakeModel({ status: "recording", progress });
+    const root = show(model);
+    expect(root.querySelector(".gw-card")?.textContent).toContain("12 of 30 layers · 40 % · about 8 s left");
+    button(root, "Stop").click();
+    expect(model.sent.at(-1)).toMatchObject({ kind: "stop" });
+    model.hear({ progress: { stage: "downloading", done: 50e6, total: 93e6, unit: "B" } });
+    expect(root.querySelector(".gw-card")?.textContent).toContain("50 of 93 MB");
+  });
+
+  it("shows an error as text, and what to do", () => {
+    const error = { type: "TextError", message: "<b>bad</b>", action: "Try another text." };
+    const root = show(fakeModel({ status: "error", error, editable: true }));
+    const card = root.querySelector("[role=alert]") as HTMLElement;
+    expect(card.textContent).toContain("<b>bad</b>");
+    expect(card.textContent).toContain("Try another text.");
+    expect(card.querySelector("b")).toBeNull();
+    expect(button(card, "Change the text")).toBeDefined();
+  });
+
+  it("keeps the pictures of a closed model, with a note", () => {
+    const root = show(fakeModel({ ...READY, status: "closed" }));
+    expect(root.querySelector(".gw-card")).toBeNull();
+    expect(root.querySelector(".gw-notes")?.textContent).toContain("closed");
+    expect(root.querySelector(".gw-flow")?.textContent).toBe(WORDS.join(""));
+  });
+
+  it("says so where no kernel answers", async () => {
+    vi.useFakeTimers();
+    const root = show(fakeModel(READY));
+    await vi.advanceTimersByTimeAsync(8100);
+    expect(root.querySelector(".gw-notes")?.textContent).toContain("No kernel answers");
+    vi.useRealTimers();
+  });
+});

@@ -1,0 +1,71 @@
+// @vitest-environment happy-dom
+import { describe, expect, it } from "vitest";
+import { fakeModel, settled } from "../fake";
+import { READY, WORDS } from "./record";
+import { all, button, press, show } from "./view";
+
+describe("the text", () => {
+  it("is the tokens, as text and nothing else", () => {
+    const flow = show(fakeModel(READY)).querySelector(".gw-flow") as HTMLElement;
+    expect(flow.textContent).toBe(WORDS.join(""));
+    expect(all(flow, "[data-token]")).toHaveLength(6);
+    expect(flow.querySelector("img, script")).toBeNull();
+  });
+
+  it("puts spaces between words that came with an array", () => {
+    const tokens = { pieces: ["a", "b"], ids: [-1, -1], groups: null, special: [] };
+    const model = fakeModel({ ...READY, tokens, info: { ...READY.info, length: 2 } });
+    expect(show(model).querySelector(".gw-flow")?.textContent).toBe("a b");
+  });
+
+  it("keeps a token that is clicked, asks for its line, and lets it go", async () => {
+    const model = fakeModel(READY);
+    const root = show(model);
+    all<HTMLElement>(root, "[data-token]")[3]?.click();
+    await settled();
+    expect(model.get("query")).toBe(3);
+    const line = model.sent.find((message) => message.kind === "line");
+    expect(line).toMatchObject({ record: "r", variant: "no_sink", layer: 1, head: 0, query: 3 });
+    model.reply(line.id, {}, [Float32Array.from([Number.NaN, 0.75, 0.25, 0, Number.NaN, Number.NaN])]);
+    await settled();
+    expect(root.querySelector(".gw-text .gw-bar")?.textContent).toContain("most at animal 0.7500");
+    expect(all<HTMLElement>(root, "[data-token]")[1]?.style.backgroundColor).not.toBe("");
+    expect(all<HTMLElement>(root, "[data-token]")[0]?.style.backgroundColor).toBe("");
+    press(root.querySelector(".gw-flow") as Element, "Escape");
+    await settled();
+    expect(model.get("query")).toBeNull();
+  });
+
+  it("turns round without losing the token", async () => {
+    const model = fakeModel({ ...READY, query: 2 });
+    const root = show(model);
+    const radio = all<HTMLInputElement>(root, ".gw-text input[type=radio]")[1] as HTMLInputElement;
+    radio.dispatchEvent(new Event("change"));
+    await settled();
+    expect([model.get("direction"), model.get("query"), model.get("key")]).toEqual(["to", null, 2]);
+    expect(model.sent.at(-1)).toMatchObject({ kind: "line", key: 2 });
+  });
+
+  it("draws only what is near of a long one", () => {
+    const pieces = Array.from({ length: 32_768 }, () => " word");
+    const tokens = { pieces, ids: pieces.map((_, at) => at), groups: null, special: [] };
+    const model = fakeModel({ ...READY, tokens, info: { ...READY.info, length: pieces.length } });
+    const flow = show(model).querySelector(".gw-flow") as HTMLElement;
+    expect(flow.textContent).toHaveLength(pieces.length * 5);
+    expect(all(flow, "[data-token]").length).toBeLessThan(400);
+  });
+
+  it("is changed in place", async () => {
+    const model = fakeModel({ ...READY, query: 2 });
+    const root = show(model);
+    button(root, "Change the text").click();
+    const field = root.querySelector("textarea") as HTMLTextAreaElement;
+    expect(field.value).toBe(READY.text);
+    field.value = "Something else";
+    field.dispatchEvent(new Event("input"));
+    press(field, "Enter", { ctrlKey: true });
+    await settled();
+    expect([model.get("text"), model.get("query")]).toEqual(["Something else", null]);
+    expect(root.querySelector("textarea")).toBeNull();
+  });
+});

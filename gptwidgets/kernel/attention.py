@@ -1,9 +1,9 @@
 """The one place that touches transformers' attention.
 
 `attach` gives a model an attention function of ours, registered with transformers' AttentionInterface and
-AttentionMaskInterface. It hands over to transformers' SDPA, so the model runs at full speed; while a recording
-is active on the thread, it also keeps each layer's queries and keys, after position encoding. Any weight can be
-computed from them later:
+AttentionMaskInterface. It hands over to transformers' SDPA, so the model runs at full speed; while a
+recording is active on the thread, it also keeps each layer's queries and keys, after position encoding. Any
+weight can be computed from them later:
 
     weights[i, j] = softmax_j( scale · q_i · k_j  (+ soft cap, + sink, + mask) )
 
@@ -40,6 +40,7 @@ def attention(
     key: Tensor,  # (B, Hkv, Tk, d), heads not repeated
     value: Tensor,  # (B, Hkv, Tk, dv)
     attention_mask: Tensor | LazyMask | None,
+    *,
     dropout: float = 0.0,
     scaling: float | None = None,
     softcap: float | None = None,
@@ -67,8 +68,8 @@ def attention(
             scale=scale,
             rule=rule_of(attention_mask, module, kwargs.get("is_causal")),
             softcap=softcap,
-            sinks=s_aux,
-            bias=None if position_bias is None else position_bias[0],
+            sinks=None if s_aux is None else s_aux.detach().clone(),
+            bias=None if position_bias is None else position_bias[0].detach(),
         )
     plain = softcap is None and s_aux is None
     if isinstance(attention_mask, LazyMask):
@@ -94,7 +95,16 @@ def attention(
     if attention_mask is None and (getattr(module, "is_causal", True) if causal is None else causal):
         attention_mask = _causal(query, key)
     return exact_attention(
-        query, key, value, attention_mask, scale, softcap, s_aux, position_bias, dropout, weights=wanted
+        query,
+        key,
+        value,
+        attention_mask,
+        scale=scale,
+        softcap=softcap,
+        sinks=s_aux,
+        bias=position_bias,
+        dropout=dropout,
+        weights=wanted,
     )
 
 
@@ -103,12 +113,12 @@ def exact_attention(
     key: Tensor,
     value: Tensor,
     mask: Tensor | None,
+    *,
     scale: float,
     softcap: float | None = None,
     sinks: Tensor | None = None,
     bias: Tensor | None = None,
     dropout: float = 0.0,
-    *,
     weights: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
     """Attention by its formula, some rows at a time, softmax in float32. Shapes as in `attention`."""
@@ -167,7 +177,7 @@ def _only(indices: Tensor, mask: Tensor | LazyMask | None, key: Tensor) -> Tenso
     )
 
 
-def _causal(query: Tensor, key: Tensor) -> Tensor | None:
+def _causal(query: Tensor, key: Tensor) -> Tensor:
     """The mask that SDPA means by `is_causal`; a single query sees everything."""
     Tq, Tk = query.shape[2], key.shape[2]
     if Tq == 1:

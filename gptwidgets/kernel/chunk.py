@@ -17,7 +17,7 @@ from torch.nn.functional import scaled_dot_product_attention as sdpa
 
 from gptwidgets.kernel.mask import Band, LazyMask
 
-_flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default  # noqa: SLF001 - SDPA hides the lse
+_flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 WINDOW_ROWS = 512  # query rows taken together in a sliding window
 
 
@@ -39,7 +39,7 @@ def chunk_attention(query: Tensor, key: Tensor, value: Tensor, mask: LazyMask, s
         return None
     if rule.window is not None and n > rule.window:
         return _windowed(query, key, value, mask, scale)
-    if t == n or t == 1:
+    if t in {1, n}:
         k, v = _repeat(query, key, value)
         return sdpa(query, k, v, is_causal=t > 1, scale=scale).transpose(1, 2)
     if query.device.type == "cuda":

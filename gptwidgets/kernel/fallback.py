@@ -1,7 +1,7 @@
-"""Models whose attention does not go through transformers' interface: weights from eager attention, by hooks.
+"""Models whose attention does not go through transformers' interface: weights from eager attention.
 
-bloom, codegen, cpmant, falcon, gpt_neo, gpt_neox_japanese, gptj, mpt, openai-gpt and xglm compute attention of
-their own. While they are recorded they run eager, and a forward hook on each attention module takes the
+bloom, codegen, cpmant, falcon, gpt_neo, gpt_neox_japanese, gptj, mpt, openai-gpt and xglm compute attention
+of their own. While they are recorded they run eager, and a forward hook on each attention module takes the
 weights [1, H, T, T] out of its output. The same hooks give the self-check its reference.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from gptwidgets.errors import DoesNotFitError, UnsupportedModelError
@@ -119,14 +118,14 @@ def eager(model: Any) -> Generator[None]:
 @contextmanager
 def implementation(model: Any, name: str) -> Generator[None]:
     """Switches every part of the model to an attention implementation, and each back to its own."""
-    before = [(config, config._attn_implementation_internal) for config in configs(model)]  # noqa: SLF001
+    before = [(config, config._attn_implementation_internal) for config in configs(model)]
     try:
         for config, _ in before:
-            config._attn_implementation_internal = name  # noqa: SLF001 - the public setter checks what we know
+            config._attn_implementation_internal = name
         yield
     finally:
         for config, was in before:
-            config._attn_implementation_internal = was  # noqa: SLF001
+            config._attn_implementation_internal = was
 
 
 def configs(model: nn.Module) -> Iterable[Any]:

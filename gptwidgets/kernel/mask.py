@@ -156,37 +156,27 @@ class LazyMask:
 mode: ContextVar[Literal["tensor", "lazy"] | None] = ContextVar("gptwidgets_mask_mode", default=None)
 
 
-def mask(
-    batch_size: int,
-    q_length: int,
-    kv_length: int,
-    q_offset: int = 0,
-    kv_offset: int = 0,
-    mask_function: Callable[..., Any] = causal_mask_function,
-    attention_mask: Tensor | None = None,
-    **options: Any,
-) -> Tensor | LazyMask | None:
-    """The mask function that is registered with transformers (see `transformers.masking_utils.sdpa_mask`)."""
+def mask(*, batch_size: int, **call: Any) -> Tensor | LazyMask | None:
+    """The mask function that is registered with transformers; see `transformers.masking_utils.sdpa_mask`."""
     chosen = mode.get()
     if chosen is None or batch_size != 1:
-        return sdpa_mask(
-            batch_size, q_length, kv_length, q_offset, kv_offset, mask_function, attention_mask, **options
-        )
-    padding = None if attention_mask is None or bool(attention_mask.all()) else attention_mask
-    rule = describe(mask_function, padding, options.get("local_size"), bool(options.get("use_vmap")))
+        return sdpa_mask(batch_size=batch_size, **call)
+    padding: Tensor | None = call.get("attention_mask")
+    if padding is not None and bool(padding.all()):
+        padding = None
+    function = call.get("mask_function", causal_mask_function)
+    rule = describe(function, padding, call.get("local_size"), use_vmap=bool(call.get("use_vmap")))
     if chosen == "lazy":
-        start = int(q_offset)
-        return LazyMask(rule, range(start, start + q_length), range(kv_offset, kv_offset + kv_length))
-    made = sdpa_mask(
-        batch_size, q_length, kv_length, q_offset, kv_offset, mask_function, attention_mask, **options
-    )
+        q, k = int(call.get("q_offset", 0)), int(call.get("kv_offset", 0))
+        return LazyMask(rule, range(q, q + call["q_length"]), range(k, k + call["kv_length"]))
+    made = sdpa_mask(batch_size=batch_size, **call)
     if made is not None:
         made.gptwidgets_rule = rule  # type: ignore[attr-defined]
     return made
 
 
 def describe(
-    function: Callable[..., Any], padding: Tensor | None, local_size: int | None, use_vmap: bool = False
+    function: Callable[..., Any], padding: Tensor | None, local_size: int | None, *, use_vmap: bool = False
 ) -> Rule:
     """The simplest rule that says the same as a mask function of transformers."""
     if padding is None and not use_vmap:

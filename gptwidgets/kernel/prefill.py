@@ -11,6 +11,7 @@ from torch import nn
 
 from gptwidgets.errors import TextError
 from gptwidgets.kernel import fallback
+from gptwidgets.kernel.cells import one_of
 from gptwidgets.kernel.pieces import Tokens
 from gptwidgets.kernel.record import AttentionRecord
 from gptwidgets.kernel.recorder import Recorder, recording
@@ -61,8 +62,14 @@ def record(
     notes = [*attachment.notes, *_beyond(model, T)]
     tokens = Tokens.from_words([str(i) for i in ids]) if tokens is None else tokens
     clock = _Clock(attachment, T, CHUNK if attachment.chunked else T, progress, cancel)
+    words = model.get_input_embeddings().weight  # (V, D)
+    for number in ids:
+        if not 0 <= number < words.shape[0]:
+            raise TextError(
+                f"Token {number} does not exist; this model has tokens 0 to {words.shape[0] - 1}."
+            )
     with torch.no_grad(), evaluation(model):
-        text = torch.tensor([list(ids)], device=model.get_input_embeddings().weight.device)  # (1, T)
+        text = torch.tensor([list(ids)], device=words.device)  # (1, T)
         if attachment.kind == "hooks":
             return AttentionRecord(
                 fallback.record(model, text, chosen, clock.layer), tokens, name=name, notes=notes
@@ -83,12 +90,13 @@ def run(model: Any, text: torch.Tensor, recorder: Recorder, chunk: int) -> torch
     T, base = text.shape[1], model.base_model
     if chunk >= T:
         return base(input_ids=text, use_cache=False)[0]
-    out, cache = None, None
+    cache: Any = None
+    hidden = text
     for start in range(0, T, chunk):
         recorder.start = start
         out = base(input_ids=text[:, start : start + chunk], past_key_values=cache, use_cache=True)
-        cache = out.past_key_values
-    return out[0]
+        hidden, cache = out[0], out.past_key_values
+    return hidden
 
 
 def _choose(layers: Sequence[int] | None, attachment: Attachment) -> frozenset[int] | None:
@@ -96,28 +104,22 @@ def _choose(layers: Sequence[int] | None, attachment: Attachment) -> frozenset[i
         return None
     known = attachment.layers
     for layer in layers:
-        if isinstance(layer, bool) or not isinstance(layer, int):
+        if not isinstance(one_of(layer, known, "layer", "model"), int):
             raise TypeError(f"layers are numbers; this is {layer!r}.")
-        if layer not in known:
-            raise IndexError(f"layer {layer} does not exist; this model has layers {_spell(known)}")
     if not layers:
         raise ValueError("layers is empty; leave it out to record all of them.")
     return frozenset(layers)
 
 
-def _spell(layers: Sequence[int]) -> str:
-    together = len(layers) == layers[-1] - layers[0] + 1
-    return f"{layers[0]} to {layers[-1]}" if together else ", ".join(map(str, layers))
-
-
 def _beyond(model: Any, length: int) -> list[str]:
-    """A note where the text is longer than what the model was trained on; TextError where it cannot be run."""
+    """A note on a text that is longer than the model was trained on; TextError where that cannot be."""
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if not limit or length <= limit:
         return []
     if learned_positions(model):
         raise TextError(
-            f"This text has {length:,} tokens; this model has learned positions for {limit:,} and cannot read further."
+            f"This text has {length:,} tokens, but this model has learned {limit:,} positions and cannot read "
+            f"further; shorten the text to {limit:,} tokens."
         )
     return [f"Beyond the trained context: {length:,} tokens, trained on {limit:,}."]
 

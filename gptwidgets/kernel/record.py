@@ -7,27 +7,24 @@ changes; several threads may read it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gptwidgets.errors import ClosedError, DoesNotFitError
+from gptwidgets.errors import ClosedError
 from gptwidgets.kernel import arrays
+from gptwidgets.kernel.cells import Cells, Which, check_size, one_of, positions, runs
 from gptwidgets.kernel.mask import Rule
 from gptwidgets.kernel.pieces import Tokens
 from gptwidgets.kernel.source import ArraySource, QKSource, Source
+from gptwidgets.kernel.steps import finish
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Which: TypeAlias = int | Literal["mean", "max"]
-Cells: TypeAlias = int | slice | Sequence[int] | None
-
-PATTERN_LIMIT = 2**30  # bytes of the largest `rec["pattern", layer]` that is handed out
 
 
 class AttentionRecord:
@@ -122,9 +119,8 @@ class AttentionRecord:
             layer, head = int(named[1]), int(named[2])
         elif head is None:
             raise TypeError('Which head? Give its number, "mean" or "max", or one name like "L18H6".')
-        return _one_of(layer, self.layers, "layer", "record"), _one_of(
-            head, range(self.n_heads), "head", "model"
-        )
+        whose = "model" if self.layers == tuple(range(self.n_layers)) else "record"
+        return one_of(layer, self.layers, "layer", whose), one_of(head, range(self.n_heads), "head", "model")
 
     def chosen(self, layer: Which, head: Which) -> tuple[list[int], list[int]]:
         """The layers and the heads that a (checked) choice is made of."""
@@ -154,33 +150,50 @@ class AttentionRecord:
             DoesNotFitError: for a whole head that would take over 1 GiB.
         """
         layer, head = self.find(layer, head)
-        i, one_row = _positions(rows, self.length)
-        j, one_col = _positions(cols, self.length)
-        _check_size(len(i) * len(j) * 4, "These weights")
+        i, one_row = positions(rows, self.length)
+        j, one_col = positions(cols, self.length)
+        check_size(len(i) * len(j) * 4, "These weights")
         out = np.empty((len(i), len(j)), np.float32)
-        for place, run in _runs(i):
-            for at, cols_ in _runs(j):
+        for place, run in runs(i):
+            for at, cols_ in runs(j):
                 out[place, at] = self.block(layer, head, run, cols_).cpu().numpy()
         return out[0 if one_row else slice(None), ...][..., 0 if one_col else slice(None)]
 
     def block(self, layer: Which, head: Which, rows: range, cols: range, *, no_sink: bool = False) -> Tensor:
         """A rectangle of weights, float32 [rows, cols] on the layer's device; masked cells are 0."""
+        return finish(self.block_steps(layer, head, rows, cols, no_sink=no_sink))
+
+    def block_steps(
+        self, layer: Which, head: Which, rows: range, cols: range, *, no_sink: bool = False
+    ) -> Generator[None, None, Tensor]:
+        """`block` as a job."""
         source = self.source
+        return self.merge(layer, head, lambda n, h: source.block(n, [h], rows, cols, no_sink=no_sink)[0])
+
+    def merge(
+        self, layer: Which, head: Which, compute: Callable[[int, int], Tensor]
+    ) -> Generator[None, None, Tensor]:
+        """The mean or the largest, over the heads and layers of a choice, of what `compute` gives for each.
+
+        One head at a time: the rectangles of all heads at once would leave the processor's cache.
+        """
         layers, heads = self.chosen(layer, head)
-        total: Tensor | None = None
+        device = self.source.device(layers[0])
+        merged: Tensor | None = None
         for number in layers:
-            part: Tensor | None = None
-            for h in heads:  # head by head: the rectangles of all heads at once would leave the cache
-                part = _merge(part, source.block(number, [h], rows, cols, no_sink=no_sink)[0], head)
-            assert part is not None  # noqa: S101
-            if head == "mean":
-                part /= len(heads)
-            total = _merge(total, part, layer)
-        assert total is not None  # noqa: S101
-        return total / len(layers) if layer == "mean" else total
+            of_layer: Tensor | None = None
+            for h in heads:
+                of_layer = _merge(of_layer, compute(number, h), head)
+                if len(heads) * len(layers) > 1:
+                    yield
+            assert of_layer is not None  # noqa: S101 - there is a head
+            of_layer = (of_layer / len(heads) if head == "mean" else of_layer).to(device)
+            merged = _merge(merged, of_layer, layer)
+        assert merged is not None  # noqa: S101 - there is a layer
+        return merged / len(layers) if layer == "mean" else merged
 
     def rules(self, layer: Which) -> list[Rule]:
-        """The different rules of visibility of a layer, or of all; a cell exists where one of them shows it."""
+        """The different rules of a layer, or of all layers; a cell exists where one of them shows it."""
         layers, _ = self.chosen(layer, 0)
         rules: list[Rule] = []
         for rule in (self.source.rule(number) for number in layers):
@@ -214,12 +227,12 @@ class AttentionRecord:
             DoesNotFitError: where that would be over 1 GiB, with its size.
             KeyError: for another name than "pattern".
         """
-        if not (isinstance(key, tuple) and len(key) == 2 and key[0] == "pattern"):
+        if len(key) != 2 or key[0] != "pattern":
             raise KeyError(f'{key!r} is not in a record; ask for record["pattern", layer].')
         layer, _ = self.find(key[1], 0)
         if isinstance(layer, str):
             raise KeyError(f"A pattern belongs to one layer, not to the {layer} over layers.")
-        _check_size(self.n_heads * self.length**2 * 4, f"The pattern of layer {layer}")
+        check_size(self.n_heads * self.length**2 * 4, f"The pattern of layer {layer}")
         whole = range(self.length)
         return self.source.block(layer, range(self.n_heads), whole, whole)
 
@@ -287,8 +300,8 @@ class AttentionRecord:
 
         Args:
             weights: [T, T], [heads, T, T] or [layers, heads, T, T]: numpy, torch, nested lists, or a sequence
-                of layers (which may hold None for layers that are not there). nan marks cells that do not exist.
-                An upper triangle of zeros means causal; negative values make the record signed.
+                of layers (which may hold None for layers that are not there). nan marks cells that do not
+                exist. An upper triangle of zeros means causal; negative values make the record signed.
             tokens: a word or `Token` for each row.
             name: for titles.
 
@@ -317,9 +330,9 @@ class AttentionRecord:
         if self.closed:
             return "<AttentionRecord, closed>"
         return (
-            f"<AttentionRecord {self.name}: {self.length:,} tokens, {self.n_layers} layers × {self.n_heads} heads, "
-            f"{self.nbytes / 1e6:,.1f} MB>"
-        ).replace(" :", ":")
+            f"<AttentionRecord{' ' * bool(self.name)}{self.name}: {self.length:,} tokens, "
+            f"{self.n_layers} layers × {self.n_heads} heads, {self.nbytes / 1e6:,.1f} MB>"
+        )
 
 
 def _merge(total: Tensor | None, part: Tensor, how: Which) -> Tensor:
@@ -329,48 +342,3 @@ def _merge(total: Tensor | None, part: Tensor, how: Which) -> Tensor:
     if how == "mean":
         return total.add_(part)
     return torch.where(part.abs() > total.abs(), part, total)
-
-
-def _one_of(value: Any, known: Sequence[int], what: str, whose: str) -> Which:
-    if value in {"mean", "max"} and isinstance(value, str):
-        return value  # type: ignore[return-value]
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f'A {what} is a number, "mean" or "max"; this is {value!r}.')
-    if int(value) not in known:
-        here = f"{known[0]} to {known[-1]}" if len(known) == known[-1] - known[0] + 1 else f"{list(known)}"
-        raise IndexError(f"{what} {value} does not exist; this {whose} has {what}s {here}")
-    return int(value)
-
-
-def _positions(cells: Cells, length: int) -> tuple[Sequence[int], bool]:
-    if cells is None:
-        return range(length), False
-    if isinstance(cells, slice):
-        return range(length)[cells], False
-    one = isinstance(cells, int | np.integer)
-    numbers = [int(cell) for cell in ([cells] if one else cells)]  # type: ignore[union-attr]
-    for number in numbers:
-        if not -length <= number < length:
-            raise IndexError(f"token {number} does not exist; this text has tokens 0 to {length - 1}")
-    return [number % length for number in numbers], one
-
-
-def _runs(positions: Sequence[int]) -> list[tuple[slice, range]]:
-    """Positions as runs of neighbours: (where they stand, the run)."""
-    if isinstance(positions, range) and positions.step == 1:
-        return [(slice(0, len(positions)), positions)] if len(positions) else []
-    runs: list[tuple[slice, range]] = []
-    for at, position in enumerate(positions):
-        if runs and runs[-1][1].stop == position:
-            place, run = runs[-1]
-            runs[-1] = slice(place.start, at + 1), range(run.start, position + 1)
-        else:
-            runs.append((slice(at, at + 1), range(position, position + 1)))
-    return runs
-
-
-def _check_size(nbytes: int, what: str) -> None:
-    if nbytes > PATTERN_LIMIT:
-        raise DoesNotFitError(
-            f"{what} would take {nbytes / 2**30:.1f} GiB; ask for a part: record.weights(layer, head, rows, cols)."
-        )

@@ -6,13 +6,14 @@ import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from gptwidgets.errors import UnsupportedModelError
 from gptwidgets.kernel import mask
 from gptwidgets.kernel.source import LayerQK
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 # The recorder of this thread, if any: other threads may run the same model unrecorded.
 active: ContextVar[Recorder | None] = ContextVar("gptwidgets_recorder", default=None)
@@ -24,7 +25,7 @@ class Recorder:
     Args:
         length: tokens of the whole text.
         layers: real numbers of the layers to keep; None keeps all.
-        on_layer: called with the layer's number at each attention layer, before its work; raise there to stop.
+        on_layer: called with the layer's number in each attention layer; raise there to stop.
     """
 
     def __init__(

@@ -11,8 +11,8 @@ itself):
     same       mean_i   Σ_{j ≠ i, id_j = id_i} w_ij   over those i that have such a j in sight; else nan
 
 Entropy and distance: Clark et al. 2019, "What Does BERT Look At?"; Vig and Belinkov 2019, "Analyzing the
-Structure of Attention in a Transformer Language Model". Attention to the first token: the same, and Xiao et al.
-2023, "Efficient Streaming Language Models with Attention Sinks". Previous-token heads: Voita et al. 2019,
+Structure of Attention in a Transformer Language Model". Attention to the first token: the same, and Xiao et
+al. 2023, "Efficient Streaming Language Models with Attention Sinks". Previous-token heads: Voita et al. 2019,
 "Analyzing Multi-Head Self-Attention"; Olsson et al. 2022, "In-context Learning and Induction Heads". The same
 token elsewhere: the duplicate-token heads of Wang et al. 2022, "Interpretability in the Wild".
 
@@ -32,7 +32,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from gptwidgets.kernel import tiles
+from gptwidgets.kernel.pooling import larger, pool_columns, pool_rows
 from gptwidgets.kernel.source import ROWS, TINY, Rows
+from gptwidgets.kernel.steps import finish
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,12 +61,7 @@ class Summary:
 
 def table(record: AttentionRecord, *, sampled: bool | None = None) -> pd.DataFrame:
     """The scores of all heads; `AttentionRecord.scores` describes them."""
-    steps = table_steps(record, sampled=sampled)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
+    return finish(table_steps(record, sampled=sampled))
 
 
 def table_steps(
@@ -91,7 +88,7 @@ def table_steps(
 
 
 def summarise(record: AttentionRecord, layer: int, *, sampled: bool) -> Generator[None, None, Summary]:
-    """Scores and thumbnails of a layer's heads; kept in the record, since both are asked for at first sight."""
+    """Scores and thumbnails of a layer's heads; kept, since both are asked for at first sight."""
     name = ("summary", layer, sampled)
     if name not in record.cache:
         record.cache[name] = yield from _summarise(record, layer, sampled)
@@ -126,12 +123,13 @@ def _summarise(record: AttentionRecord, layer: int, sampled: bool) -> Generator[
     scores = (sums / counts).numpy()
     if record.signed:
         scores[:] = np.nan
-    text = range(T)
     plain, hidden = (
-        tiles.encode(
-            picture, tiles.pooled_visible(record, layer, text, text, 1 << level, no_sink=no_sink), record
+        tiles.encode(picture, tiles.visible(record, layer, region), record)
+        for picture, region in zip(
+            pictures,
+            (tiles.Region(range(T), range(T), 1 << level, no_sink) for no_sink in (False, True)),
+            strict=True,
         )
-        for no_sink, picture in zip((False, True), pictures, strict=True)
     )
     return Summary(scores, (plain, hidden))
 
@@ -170,22 +168,22 @@ def _draw(whole: Rows, rows: Sequence[int], step: int, out: Tensor, *, signed: b
     sink = w[..., 0].clone() if cols.start == 0 else None
     if sink is not None:
         w[..., 0] = 0
-    hidden = tiles.pool_columns(pad(w, (left, 0)) if left else w, step, signed=signed)  # (h, r, s)
+    hidden = pool_columns(pad(w, (left, 0)) if left else w, step, signed=signed)  # (h, r, s)
     plain = hidden.clone()
     if sink is not None:
-        plain[..., 0] = tiles.larger(plain[..., 0], sink, signed=signed)
+        plain[..., 0] = larger(plain[..., 0], sink, signed=signed)
         if not signed:
             hidden = hidden / rest.clamp_min(TINY)[..., None]
     across = slice(a, a + plain.shape[-1])
     for picture, lines in zip(out, (plain, hidden), strict=True):
         if isinstance(rows, range):
-            pooled = tiles.pool_rows(lines, step, signed=signed)
+            pooled = pool_rows(lines, step, signed=signed)
             down = slice(rows.start // step, rows.start // step + pooled.shape[1])
             picture[:, down, across] = pooled
         else:
             for at, row in enumerate(rows):
                 here = picture[:, row // step, across]
-                here.copy_(tiles.larger(here, lines[:, at], signed=signed))
+                here.copy_(larger(here, lines[:, at], signed=signed))
 
 
 class Twins:
@@ -197,7 +195,7 @@ class Twins:
         self._found: dict[Any, tuple[Tensor, Tensor]] = {}
 
     def pairs(self, rows: Sequence[int], cols: range, rule: Rule) -> tuple[Tensor, Tensor]:
-        """Pairs of a query of `rows` and another visible key of the same id, as indices into rows and cols."""
+        """Pairs of a query and another visible key of the same id, as indices into `rows` and `cols`."""
         name = tuple(rows), cols, rule
         if name not in self._found:
             i = torch.tensor(rows)

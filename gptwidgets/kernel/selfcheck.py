@@ -7,6 +7,7 @@ differ the model is recorded by hooks instead, or refused in words.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,7 +47,7 @@ def check(model: Any, attachment: Attachment) -> None:
             raise UnsupportedModelError(
                 f"No attention weights came out of this {kind} model; it cannot be shown."
             )
-        why = _record(model, text, truth, hidden, attachment) if model._can_set_attn_implementation() else ""  # noqa: SLF001
+        why = _record(model, text, truth, hidden, attachment) if model._can_set_attn_implementation() else ""
         if why is None:
             return
     attachment.kind = "hooks"
@@ -68,13 +69,13 @@ def _record(
             recorder = Recorder(TOKENS)
             with recording(recorder):
                 out = prefill.run(model, text, recorder, TOKENS)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the fallback is to be tried
+        except Exception as error:
             return f"its attention cannot be recorded: {error}"
         if set(recorder.kept) != set(truth):
             return "not every attention layer asks the attention function"
         source = QKSource(recorder.kept)
         worst = max(_difference(source, layer, w[0]) for layer, w in truth.items())
-        if not worst <= _tolerance(text, hidden) or not _close(out, hidden):
+        if not worst <= _tolerance(hidden) or not _close(out, hidden):
             return f"recorded weights differ from eager ones by {worst:.2g}"
         try:
             in_chunks = Recorder(TOKENS)
@@ -82,8 +83,8 @@ def _record(
                 out = prefill.run(model, text, in_chunks, FIRST_CHUNK)
             again = QKSource(in_chunks.kept)
             worst = max(_difference(again, layer, w[0]) for layer, w in truth.items())
-            attachment.chunked = worst <= _tolerance(text, hidden) and _close(out, hidden[:, FIRST_CHUNK:])
-        except Exception:  # noqa: BLE001 - then texts are recorded at once
+            attachment.chunked = worst <= _tolerance(hidden) and _close(out, hidden[:, FIRST_CHUNK:])
+        except Exception:
             attachment.chunked = False
     first = recorder.kept[source.layers[0]]
     attachment.layers = source.layers
@@ -113,11 +114,10 @@ def _difference(source: QKSource, layer: int, truth: Tensor) -> float:
     if source.qk[layer].sinks is not None:
         shares = (w / w.sum(-1, keepdim=True).clamp_min(1e-38) for w in (ours, truth))
         worst = min(worst, float(torch.sub(*shares).abs().max()))
-    return worst if worst == worst else float("inf")
+    return float("inf") if math.isnan(worst) else worst
 
 
-def _tolerance(text: Tensor, hidden: Tensor) -> float:
-    del text
+def _tolerance(hidden: Tensor) -> float:
     return EXACT if hidden.dtype == torch.float32 else ROUNDED
 
 

@@ -70,9 +70,7 @@ class Source(Protocol):
         """Weights [h, r, c]. `no_sink`: without column 0, the rest of each row renormalised."""
         ...
 
-    def rows(
-        self, layer: int, heads: Sequence[int], rows: Sequence[int], *, entropy: bool = False
-    ) -> Rows:
+    def rows(self, layer: int, heads: Sequence[int], rows: Sequence[int], *, entropy: bool = False) -> Rows:
         """Whole rows, which cost no more than their own cells."""
         ...
 
@@ -177,9 +175,7 @@ class QKSource:
             w[..., :1] = 0
         return w
 
-    def rows(
-        self, layer: int, heads: Sequence[int], rows: Sequence[int], *, entropy: bool = False
-    ) -> Rows:
+    def rows(self, layer: int, heads: Sequence[int], rows: Sequence[int], *, entropy: bool = False) -> Rows:
         """Whole rows by one softmax each; their log-sum-exps are kept where they fill a block."""
         cols = self.rule(layer).columns(rows, self.length)
         s = self.logits(layer, heads, rows, cols)
@@ -188,13 +184,20 @@ class QKSource:
         w = s.exp() if entropy else s.exp_()
         first = w[..., 0] if cols.start == 0 else torch.zeros_like(top)
         others = w[..., 1:].sum(-1) if cols.start == 0 else w.sum(-1)  # (h, r)
-        keys = (others + first).clamp_min_(TINY)
+        keys = others + first
         sink = self._sinks(layer, heads)
         rest = others if sink is None else others + (sink[:, None] - top).exp()
         whole = (rest + first).clamp_min_(TINY)
         # -Σ p log p with p = e^s / Σ e^s
-        nats = keys.log() - s.clamp_min_(-1e9).mul_(w).sum(-1) / keys if entropy else None
-        if isinstance(rows, range) and rows.start % ROWS == 0 and (len(rows) == ROWS or rows.stop == self.length):
+        nats = None
+        if entropy:
+            some = keys.clamp_min(TINY)
+            nats = (some.log() - s.clamp_min_(-1e9).mul_(w).sum(-1) / some).clamp_min_(0)
+        if (
+            isinstance(rows, range)
+            and rows.start % ROWS == 0
+            and (len(rows) == ROWS or rows.stop == self.length)
+        ):
             self._keep(layer, heads, rows, torch.stack([whole, rest]).log_().add_(top))
         return Rows(w.div_(whole[..., None]), rest / whole, keys / whole, cols, nats)
 
@@ -336,9 +339,7 @@ class ArraySource:
             w[..., 0] = 0
         return w[..., cols.start : cols.stop]
 
-    def rows(
-        self, layer: int, heads: Sequence[int], rows: Sequence[int], *, entropy: bool = False
-    ) -> Rows:
+    def rows(self, layer: int, heads: Sequence[int], rows: Sequence[int], *, entropy: bool = False) -> Rows:
         """Whole rows; a signed array has no `rest` and no entropy to speak of."""
         w = self._cut(layer, heads, rows)
         total = w.sum(-1)
@@ -366,7 +367,7 @@ class ArraySource:
 
 
 def _rule_of(layer: int, w: Tensor) -> Rule:
-    """Which cells of an array [H, T, T] exist: those that are not nan; if the upper triangle is empty, its others."""
+    """Which cells of [H, T, T] exist: those that are not nan; none above an empty upper triangle."""
     missing = w.isnan()
     absent = missing[0]
     if not bool((missing == absent).all()):

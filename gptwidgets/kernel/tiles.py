@@ -14,15 +14,18 @@ Everything here only reads. The generators yield None after at most some 20 ms, 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool1d, pad
+from torch.nn.functional import pad
 
+from gptwidgets.kernel.pooling import larger, pool, pool_columns
 from gptwidgets.kernel.record import AttentionRecord, Which
 from gptwidgets.kernel.source import TINY
+from gptwidgets.kernel.steps import finish
 
 TILE = 256  # cells of a tile's side
 PATCH = 128
@@ -54,7 +57,24 @@ def sample(length: int) -> list[int]:
     return [(i + 1) * length // n - 1 for i in range(n)]
 
 
-def tile(
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of weights at a level of the pyramid.
+
+    Attributes:
+        rows: queries.
+        cols: keys.
+        step: weights along a cell's side, 2^level.
+        no_sink: without column 0, the rest renormalised.
+    """
+
+    rows: range
+    cols: range
+    step: int
+    no_sink: bool
+
+
+def tile(  # noqa: PLR0917 - six numbers are a tile's name
     record: AttentionRecord,
     layer: Which,
     head: Which,
@@ -84,85 +104,65 @@ def tile(
         IndexError: for a layer, head or tile that does not exist.
     """
     layer, head = record.find(layer, head)
-    size = side(record.length, level)
-    if level < 0 or not 0 <= row * TILE < size or not 0 <= col * TILE < size:
+    size = side(record.length, level) if level >= 0 else 0
+    if not 0 <= row * TILE < size or not 0 <= col * TILE < size:
         raise IndexError(f"tile ({level}, {row}, {col}) does not exist for {record.length} tokens")
     step = 1 << level
     rows, cols = (range(at * TILE * step, min((at + 1) * TILE * step, record.length)) for at in (row, col))
-    device = record.source.device(record.layers[0])
-    seen = pooled_visible(record, layer, rows, cols, step, sink_hidden)
-    found = torch.zeros(seen.shape, device=device)
+    region = Region(rows, cols, step, sink_hidden)
+    seen = visible(record, layer, region)
+    largest = torch.zeros(seen.shape, device=seen.device)
     exact = not sampled or level == 0
-    if exact:
-        yield from _fill(record, layer, head, rows, cols, step, sink_hidden, found)
-    else:
-        last = [min(start + step, rows.stop) - 1 for start in rows[::step]]
-        yield from _fill_sampled(record, layer, head, last, cols, step, sink_hidden, found)
-    return encode(found, seen, record), exact
+    yield from (_fill if exact else _fill_sampled)(record, layer, head, region, largest)
+    return encode(largest, seen, record), exact
 
 
 def _fill(
-    record: AttentionRecord,
-    layer: Which,
-    head: Which,
-    rows: range,
-    cols: range,
-    step: int,
-    no_sink: bool,
-    out: Tensor,
+    record: AttentionRecord, layer: Which, head: Which, region: Region, out: Tensor
 ) -> Generator[None, None, None]:
-    """Largest weights of the cells in `out` [rows / step, cols / step], strip by strip."""
+    """The region's largest weights, into `out` [⌈rows / step⌉, ⌈cols / step⌉]."""
+    rows, cols, step = region.rows, region.cols, region.step
     for strip in chunks(rows, TILE):
         reach = _reach(record, layer, strip)
         for part in chunks(cols, max(step, CELLS // TILE)):
             if part.start >= reach.stop or part.stop <= reach.start:
                 continue  # above the diagonal, or outside of the window: nothing to compute
-            w = record.block(layer, head, strip, part, no_sink=no_sink)
-            r, c = (strip.start - rows.start) // step, (part.start - cols.start) // step
+            w = yield from record.block_steps(layer, head, strip, part, no_sink=region.no_sink)
             w = pool(w, step, signed=record.signed)
+            r, c = (strip.start - rows.start) // step, (part.start - cols.start) // step
             here = out[r : r + w.shape[0], c : c + w.shape[1]]
             here.copy_(larger(here, w, signed=record.signed))
             yield
 
 
 def _fill_sampled(
-    record: AttentionRecord,
-    layer: Which,
-    head: Which,
-    rows: Sequence[int],
-    cols: range,
-    step: int,
-    no_sink: bool,
-    out: Tensor,
+    record: AttentionRecord, layer: Which, head: Which, region: Region, out: Tensor
 ) -> Generator[None, None, None]:
-    for start in range(0, len(rows), some := max(1, CELLS // record.length)):
-        strip = rows[start : start + some]
-        w = whole_rows(record, layer, head, strip, no_sink)[:, cols.start : cols.stop]
-        out[start : start + len(strip)] = pool_columns(w, step, signed=record.signed)
+    """As `_fill`, from the last query row of each cell alone."""
+    rows, cols, step = region.rows, region.cols, region.step
+    last = [min(start + step, rows.stop) - 1 for start in rows[::step]]
+    some = max(1, CELLS // record.length)
+    for start in range(0, len(last), some):
+        w = yield from whole_rows(record, layer, head, last[start : start + some], no_sink=region.no_sink)
+        lines = w[:, cols.start : cols.stop]
+        out[start : start + len(lines)] = pool_columns(lines, step, signed=record.signed)
         yield
 
 
 def whole_rows(
-    record: AttentionRecord, layer: Which, head: Which, rows: Sequence[int], no_sink: bool
-) -> Tensor:
+    record: AttentionRecord, layer: Which, head: Which, rows: Sequence[int], *, no_sink: bool
+) -> Generator[None, None, Tensor]:
     """Whole rows of a head, float32 [rows, T], zero where masked."""
-    layers, heads = record.chosen(layer, head)
-    over_layers: list[Tensor] = []
-    for number in layers:
-        w, rest, _, cols, _ = record.source.rows(number, heads, rows)
+
+    def compute(layer: int, head: int) -> Tensor:
+        w, rest, _, cols, _ = record.source.rows(layer, [head], rows)
         if no_sink and cols.start == 0:
             w[..., 0] = 0
-            w /= rest.clamp_min(TINY)[..., None]
-        over_layers.append(_merged(w, head).new_zeros(len(rows), record.length))
-        over_layers[-1][:, cols.start : cols.stop] = _merged(w, head)
-    return _merged(torch.stack([one.to(over_layers[0].device) for one in over_layers]), layer)
+            if not record.signed:
+                w /= rest.clamp_min(TINY)[..., None]
+        return pad(w[0], (cols.start, record.length - cols.stop))
 
-
-def _merged(w: Tensor, how: Which) -> Tensor:
-    """[n, …] to […]: the mean, the largest by magnitude, or the only one."""
-    if how == "mean":
-        return w.mean(0)
-    return w.gather(0, w.abs().argmax(0, keepdim=True))[0] if how == "max" else w[0]
+    return record.merge(layer, head, compute)
 
 
 def thumbnails(
@@ -204,15 +204,21 @@ def patch(
     record: AttentionRecord, layer: Which, head: Which, row0: int, col0: int, *, sink_hidden: bool = False
 ) -> Floats:
     """Exact weights for hovering, float32 [128, 128] from (row0, col0) on; nan where there is no cell."""
+    return finish(patch_steps(record, layer, head, row0, col0, sink_hidden=sink_hidden))
+
+
+def patch_steps(
+    record: AttentionRecord, layer: Which, head: Which, row0: int, col0: int, *, sink_hidden: bool = False
+) -> Generator[None, None, Floats]:
+    """`patch` as a job, for means over many heads."""
     layer, head = record.find(layer, head)
     rows, cols = (range(record.length)[max(0, at) : max(0, at) + PATCH] for at in (row0, col0))
     out = np.full((PATCH, PATCH), np.nan, np.float32)
     if len(rows) and len(cols):
-        w = record.block(layer, head, rows, cols, no_sink=sink_hidden)
+        w = yield from record.block_steps(layer, head, rows, cols, no_sink=sink_hidden)
         absent = record.absent(layer, rows, cols, no_sink=sink_hidden)
-        out[: len(rows), : len(cols)] = (
-            (w if absent is None else w.masked_fill_(absent, torch.nan)).cpu().numpy()
-        )
+        w = w if absent is None else w.masked_fill(absent, torch.nan)
+        out[: len(rows), : len(cols)] = w.cpu().numpy()
     return out
 
 
@@ -235,12 +241,7 @@ def line(
         key: the token that is looked at: a column. Give one of the two.
         sink_hidden: without column 0, the rest renormalised.
     """
-    steps = line_steps(record, layer, head, query=query, key=key, sink_hidden=sink_hidden)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
+    return finish(line_steps(record, layer, head, query=query, key=key, sink_hidden=sink_hidden))
 
 
 def line_steps(
@@ -252,23 +253,24 @@ def line_steps(
     key: int | None = None,
     sink_hidden: bool = False,
 ) -> Generator[None, None, Floats]:
-    """`line` as a job: the first column of a long head takes every row's log-sum-exp, some seconds at 32,768."""
+    """`line` as a job: a column takes every row's log-sum-exp, at 32,768 tokens some seconds at first."""
     if (query is None) == (key is None):
         raise TypeError("A line is one token's row or column: give either query= or key=.")
     layer, head = record.find(layer, head)
     at = range(record.length)[int(query if query is not None else key)]  # type: ignore[arg-type]
     one, whole = range(at, at + 1), range(record.length)
     if query is not None:
-        w = whole_rows(record, layer, head, [at], sink_hidden)[0]
+        w = (yield from whole_rows(record, layer, head, [at], no_sink=sink_hidden))[0]
         absent = record.absent(layer, one, whole, no_sink=sink_hidden)
     else:
         w = torch.zeros(record.length, device=record.source.device(record.layers[0]))
         for strip in chunks(whole, TILE):
             if at < _reach(record, layer, strip).stop:
-                w[strip.start : strip.stop] = record.block(layer, head, strip, one, no_sink=sink_hidden)[:, 0]
+                part = yield from record.block_steps(layer, head, strip, one, no_sink=sink_hidden)
+                w[strip.start : strip.stop] = part[:, 0]
             yield
         absent = record.absent(layer, whole, one, no_sink=sink_hidden)
-    return (w if absent is None else w.masked_fill_(absent.view(-1), torch.nan)).cpu().numpy()
+    return (w if absent is None else w.masked_fill(absent.view(-1), torch.nan)).cpu().numpy()
 
 
 def encode(w: Tensor, seen: Tensor, record: AttentionRecord) -> Bytes:
@@ -281,57 +283,19 @@ def encode(w: Tensor, seen: Tensor, record: AttentionRecord) -> Bytes:
     return coded.mul_(seen).to(torch.uint8).cpu().numpy()
 
 
-def pooled_visible(
-    record: AttentionRecord, layer: Which, rows: range, cols: range, step: int, no_sink: bool
-) -> Tensor:
-    """Which cells of a level exist: those with a visible weight, bool [⌈rows / step⌉, ⌈cols / step⌉]."""
+def visible(record: AttentionRecord, layer: Which, region: Region) -> Tensor:
+    """Which cells of a region exist: those with a weight, bool [⌈rows / step⌉, ⌈cols / step⌉]."""
+    rows, cols, step = region.rows, region.cols, region.step
     device = record.source.device(record.layers[0])
     seen = torch.zeros(-(-len(rows) // step), -(-len(cols) // step), dtype=torch.bool, device=device)
     for rule in record.rules(layer):
         seen |= rule.pooled(rows, cols, step, device)
-    if no_sink and cols.start == 0:  # column 0 is gone; what is left of the first cells
+    if region.no_sink and cols.start == 0:  # column 0 is gone; what is left of the first cells
         seen[:, 0] = False
         others = cols[1:step]
         for rule in record.rules(layer) if len(others) else ():
             seen[:, :1] |= rule.pooled(rows, others, step, device)
     return seen
-
-
-def pool(w: Tensor, step: int, *, signed: bool = False) -> Tensor:
-    """The largest of step × step cells, [..., r, c] to [..., ⌈r / step⌉, ⌈c / step⌉]."""
-    return pool_columns(pool_rows(w, step, signed=signed), step, signed=signed)
-
-
-def pool_rows(w: Tensor, step: int, *, signed: bool = False) -> Tensor:
-    """The largest of `step` neighbours in the last dimension but one."""
-    if step == 1:
-        return w
-    r = -w.shape[-2] % step
-    return _largest((pad(w, (0, 0, 0, r)) if r else w).unflatten(-2, (-1, step)), -2, signed=signed)
-
-
-def pool_columns(w: Tensor, step: int, *, signed: bool = False) -> Tensor:
-    """The largest of `step` neighbours in the last dimension."""
-    if step == 1:
-        return w
-    c = -w.shape[-1] % step
-    w = pad(w, (0, c)) if c else w
-    if step > 16:
-        return _largest(w.unflatten(-1, (-1, step)), -1, signed=signed)
-    # over few neighbours a reduction cannot use the processor's wide registers; pooling does, 4 × as fast
-    lines = w.reshape(1, -1, w.shape[-1])
-    top = max_pool1d(lines, step)
-    if signed:
-        top = larger(top, -max_pool1d(-lines, step), signed=True)
-    return top.view(*w.shape[:-1], -1)
-
-
-def _largest(w: Tensor, dim: int, *, signed: bool) -> Tensor:
-    return larger(w.amax(dim), w.amin(dim), signed=True) if signed else w.amax(dim)
-
-
-def larger(a: Tensor, b: Tensor, *, signed: bool) -> Tensor:
-    return torch.where(b.abs() > a.abs(), b, a) if signed else torch.maximum(a, b)
 
 
 def _reach(record: AttentionRecord, layer: Which, rows: range) -> range:

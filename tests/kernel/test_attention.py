@@ -74,11 +74,15 @@ def test_an_attached_model_computes_what_it_did(name: str) -> None:
     padding[0, :5] = 0  # on the left
     with torch.no_grad():
         before = model(batch, attention_mask=padding).logits[:, 5:]
-        said = model.generate(batch, attention_mask=padding, max_new_tokens=8, do_sample=False, min_new_tokens=8)
+        said = model.generate(
+            batch, attention_mask=padding, max_new_tokens=8, do_sample=False, min_new_tokens=8
+        )
         attached = attention.attach(model)
         assert model.config._attn_implementation == attention.NAME
         after = model(batch, attention_mask=padding).logits[:, 5:]
-        again = model.generate(batch, attention_mask=padding, max_new_tokens=8, do_sample=False, min_new_tokens=8)
+        again = model.generate(
+            batch, attention_mask=padding, max_new_tokens=8, do_sample=False, min_new_tokens=8
+        )
     attached.detach()
     assert torch.allclose(before, after, atol=2e-6, rtol=1e-5)
     assert not after.isnan().any()
@@ -214,7 +218,9 @@ def test_models_without_softmax_attention_are_refused_before_a_pass(monkeypatch:
 
     models = [
         MambaForCausalLM(MambaConfig(vocab_size=97, hidden_size=16, num_hidden_layers=2, state_size=4)),
-        RwkvForCausalLM(RwkvConfig(vocab_size=97, hidden_size=16, num_hidden_layers=2, attention_hidden_size=16)),
+        RwkvForCausalLM(
+            RwkvConfig(vocab_size=97, hidden_size=16, num_hidden_layers=2, attention_hidden_size=16)
+        ),
     ]
     for model in models:
         monkeypatch.setattr(model, "forward", None)

@@ -46,7 +46,13 @@ INTERFACE: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "gemma3": (
         "Gemma3",
-        {**GROUPED, "head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": 6, "layer_types": ALTERNATING},
+        {
+            **GROUPED,
+            "head_dim": 8,
+            "query_pre_attn_scalar": 8,
+            "sliding_window": 6,
+            "layer_types": ALTERNATING,
+        },
     ),
     "gpt_oss": (
         "GptOss",

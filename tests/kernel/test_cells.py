@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gptwidgets.errors import DoesNotFitError
+from gptwidgets.kernel.cells import check_size, one_of, positions, runs
+
+
+def test_numbers_and_names() -> None:
+    assert one_of(np.int64(3), range(5), "layer", "model") == 3
+    assert one_of("mean", range(5), "layer", "model") == "mean"
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (range(30), "layer 40 does not exist; this model has layers 0 to 29"),
+        ([3], "layer 40 does not exist; this model has only layer 3"),
+        ([1, 5, 9], "layer 40 does not exist; this model has layers 1, 5, 9"),
+    ],
+)
+def test_what_there_is_instead(known: list[int], words: str) -> None:
+    with pytest.raises(IndexError) as error:
+        one_of(40, known, "layer", "model")
+    assert str(error.value) == words
+
+
+def test_positions_and_their_runs() -> None:
+    assert positions(None, 4) == (range(4), False)
+    assert positions(-1, 4) == ([3], True)
+    assert positions([0, 1, 3], 4) == ([0, 1, 3], False)
+    assert runs([0, 1, 3]) == [(slice(0, 2), range(2)), (slice(2, 3), range(3, 4))]
+    assert runs(range(2, 4)) == [(slice(0, 2), range(2, 4))]
+    assert runs(range(0)) == []
+
+
+def test_sizes() -> None:
+    check_size(2**30, "This")
+    with pytest.raises(DoesNotFitError, match=r"This would take 2\.0 GiB"):
+        check_size(2**31, "This")

@@ -175,3 +175,17 @@ def test_a_word_in_a_sentence():
     euro = "€".encode()
     tokens = Tokens([1, 2, 3, 4], [b" the", euro[:1], euro[1:], b"\n"])
     assert [word(tokens, i) for i in range(4)] == ["'the'", "'€'", "'€'", "'⏎'"]
+
+
+@pytest.mark.model
+def test_the_choice_pleases_a_teacher():
+    import gptwidgets as gw
+
+    with gw.load(progress=False) as smol:
+        record = smol.record("The animal didn't cross the street because it")
+        table = record.scores()
+        assert most_telling(table, record) == (13, 8)
+        assert kind(table.loc[(13, 8)], record.length) == "focused"
+        assert describe(record, 13, 8) == "layer 13 head 8: 'it' looks most at 'animal', 0.75"
+        kinds = {kind(row, record.length) for _, row in table.iterrows()}
+    assert {"first token", "previous token", "local", "broad", "focused"} <= kinds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from gptwidgets.widgets.picture.fonts import load, runs, width
 from gptwidgets.widgets.picture.scene import Line, Raster, Scene, Text
@@ -22,20 +22,48 @@ def png(scene: Scene, zoom: float, max_bytes: int | None = None) -> bytes:
     Returns:
         The PNG file.
     """
+    few = None
     while True:
         image = paint(scene, zoom)
         data = _encode(image)
         if max_bytes is None or len(data) <= max_bytes:
             return data
-        for colours in (256, 48):
-            if len(data) > 3 * max_bytes and image.width > 300:
-                continue  # fewer colours alone would not do
-            data = _encode(image.quantize(colours, dither=Image.Dither.NONE))
-            if len(data) <= max_bytes:
-                return data
-        if zoom * scene.width < 64:
-            return data  # nothing is left to give up
+        few = few or _few_colours(scene)
+        data = _encode(_reduced(image, few))
+        if len(data) <= max_bytes or zoom * scene.width < 48:
+            return data
         zoom *= min(0.9, max(0.3, 0.95 * (max_bytes / len(data)) ** 0.5))
+
+
+def _few_colours(scene: Scene) -> Image.Image:
+    """A palette of 256 colours: the ground, shades of the type on it, and the cells' own colours."""
+    ground = np.array(ImageColor.getrgb(scene.ground), float)
+    inks = sorted({item.colour for item in scene.items if not isinstance(item, Raster)})
+    shades = [
+        ground + (np.array(ImageColor.getrgb(ink)) - ground) * k / 6 for ink in inks for k in range(1, 7)
+    ]
+    cells = [
+        item.cells.reshape(-1, 4).view(np.uint32)[::7] for item in scene.items if isinstance(item, Raster)
+    ]
+    colours = (
+        np.unique(np.concatenate(cells)).view(np.uint8).reshape(-1, 4)[:, :3]
+    )  # RGBA as one number: quick
+    room = 255 - len(shades)
+    colours = colours[np.linspace(0, len(colours) - 1, min(room, len(colours))).astype(int)]
+    palette = np.concatenate([np.round([ground, *shades]), colours]).astype(np.uint8)
+    image = Image.new("P", (1, 1))
+    image.putpalette(palette.tobytes())
+    return image
+
+
+def _reduced(image: Image.Image, few: Image.Image) -> Image.Image:
+    """The image in the colours of a palette, the ground exactly: Pillow's own choice is off by a shade."""
+    indices = np.array(image.quantize(palette=few, dither=Image.Dither.NONE))
+    palette = few.getpalette() or []
+    indices[(np.asarray(image) == palette[:3]).all(-1)] = 0
+    reduced = Image.fromarray(indices, "P")
+    reduced.putpalette(palette)
+    return reduced
 
 
 def paint(scene: Scene, zoom: float) -> Image.Image:

@@ -69,6 +69,7 @@ class BaseWidget(anywidget.AnyWidget):
                 hint = f"; did you mean '{near[0]}'?" if near else "."
                 raise TypeError(f"{type(self).__name__} has no option '{name}'{hint}")
         self._lock = threading.RLock()
+        self._hearer: int | None = None  # the thread in which the browser's wishes are taken
         self._esm, self._css = front_end(self._name)
         super().__init__(**options)
         self._wire = Wire(self._send_custom, self._requests())
@@ -104,6 +105,7 @@ class BaseWidget(anywidget.AnyWidget):
         """Takes what the browser wrote; what it may not write is answered by the truth."""
         private = set(self.trait_names(status=True))
         wanted = {name: value for name, value in sync_data.items() if name not in private}
+        self._hearer = threading.get_ident()
         try:
             super().set_state(wanted)
         except (t.TraitError, LookupError, TypeError, ValueError):
@@ -111,3 +113,10 @@ class BaseWidget(anywidget.AnyWidget):
         else:
             if len(wanted) < len(sync_data):
                 self.send_state([name for name in sync_data if name in private])
+        finally:
+            self._hearer = None
+
+    @property
+    def _hearing(self) -> bool:
+        """Whether it is the browser's wish that sets a trait just now, in this thread."""
+        return self._hearer == threading.get_ident()

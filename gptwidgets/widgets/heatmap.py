@@ -68,11 +68,13 @@ class AttentionHeatmap(Displayed, Shared):
         head: int | str | None = None,
         **options: Any,
     ) -> None:
-        self._gpt = self._record = None
-        record = self._take(source, text, tokens)
+        self._gpt = None
+        self._record = record = self._take(source, text, tokens)
         self._head_chosen = layer is not None or head is not None
         self._sink_chosen = "hide_sink" in options
         self._late: threading.Timer | None = None
+        if layer is None and record is not None:
+            layer = record.layers[0]  # 0 may not be among them
         given = {name: place for name, place in (("layer", layer), ("head", head)) if place is not None}
         super().__init__(**{"editable": self._gpt is not None, **given, **options})
         if self._gpt is not None:
@@ -136,7 +138,10 @@ class AttentionHeatmap(Displayed, Shared):
         if change["name"] == "hide_sink":
             self._sink_chosen = True
             self._later(self._regrid, service.GRID)
-        self._later(self._speak, service.CHOSEN)
+        if self._hearing:
+            self._later(self._speak, service.CHOSEN)
+        elif (record := self._used()) is not None:
+            self._speak(record)  # who sets it in Python reads it in the next line
         if self._late is not None:
             self._late.cancel()
         self._late = threading.Timer(SETTLED, self._later, (self._settle, service.EXACT))
@@ -144,9 +149,13 @@ class AttentionHeatmap(Displayed, Shared):
         self._late.start()
 
     @t.observe("sort", "filter")
-    def _sorted(self, _change: Any) -> None:
+    def _sorted(self, _change: Any = None) -> None:
         if "induction" in {self.sort, *self.filter[:1]}:
             self._measure_induction()
+
+    def _opened(self) -> None:
+        self._sorted()
+        self._settled()
 
     def _speak(self, record: AttentionRecord) -> None:
         query = self.query if self.query is None or self.query < record.length else None

@@ -111,10 +111,10 @@ class Looks(BaseWidget):
             return number
         if number in there:
             return number
-        gaps = len(there) <= there[-1] - there[0]
-        has = ", ".join(map(str, there)) if gaps else f"{there[0]} to {there[-1]}"
-        owner = "this model" if gpt is not None and not gaps else "this record"
-        raise IndexError(f"{name} {number} does not exist; {owner} has {name}s {has}")
+        some = list(there) != list(range(len(there)))  # a record of chosen layers
+        has = ", ".join(map(str, there)) if some else f"{there[0]} to {there[-1]}"
+        owner = "record" if some else "model"
+        raise IndexError(f"{name} {number} does not exist; this {owner} has {name}s {has}")
 
     def check_position(self, position: int) -> int:
         """Checks a token's position; negative ones count from the end."""

@@ -228,7 +228,7 @@ class Recording(Looks):
                 **fresh,
                 **traits,
                 sentence=captions.describe(record, layer, head, sink_hidden=hide),
-                notes=list(record.notes),
+                notes=[*(self._gpt.notes if self._gpt else ()), *record.notes],
                 progress={},
                 error={},
                 status="ready",
@@ -237,7 +237,7 @@ class Recording(Looks):
                 with contextlib.suppress(IndexError, TypeError, ValueError, t.TraitError):  # not in this text
                     setattr(self, trait, pending[trait])
         self._wire.tell("record", {"record": name})
-        self._settled()
+        self._opened()
 
     def _with_induction(self, table: pd.DataFrame) -> pd.DataFrame:
         return (
@@ -252,6 +252,9 @@ class Recording(Looks):
             return record.find(layer, head) if chosen else captions.most_telling(table, record)
         except (IndexError, TypeError):
             return captions.most_telling(table, record)
+
+    def _opened(self) -> None:
+        """A new record is on the screen."""
 
     def _settled(self) -> None:
         """What is seen will stay for a while."""
@@ -304,7 +307,7 @@ class Recording(Looks):
 
     def _later(self, job: Callable[[AttentionRecord], Any], priority: int) -> None:
         """Runs a job on the reader's thread that is of no use once the record or the model is gone."""
-        record = self._used()
+        record = self._used() if self._record_name else None
         if record is not None and not self._reader.closed:
             self._reader.submit(lambda: job(record), priority=priority)
 

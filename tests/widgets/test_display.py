@@ -61,6 +61,7 @@ def notebook(monkeypatch):
     monkeypatch.setattr(display, "shell_here", lambda: made)
     monkeypatch.setattr(display, "publish", made.publish)
     monkeypatch.setattr(display, "PICTURE_WITHIN", 0.05)
+    monkeypatch.setattr(display, "ANSWER_WITHIN", 3600.0)
     monkeypatch.setattr(display, "_of_cell", {})
     monkeypatch.setattr(AttentionHeatmap, "_python_picture", lambda *_: PNG + b"python")
     return made

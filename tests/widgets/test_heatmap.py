@@ -137,9 +137,9 @@ def test_naming_a_head_tells_observers_of_a_whole_head_only(heat):
 @pytest.mark.parametrize(
     ("set_it", "sentence"),
     [
-        (lambda heat: setattr(heat, "layer", 40), "layer 40 does not exist; this record has layers 0 to 1"),
+        (lambda heat: setattr(heat, "layer", 40), "layer 40 does not exist; this model has layers 0 to 1"),
         (lambda heat: setattr(heat, "layer", -1), "layer -1 does not exist"),
-        (lambda heat: setattr(heat, "head", "L1H9"), "head 9 does not exist; this record has heads 0 to 3"),
+        (lambda heat: setattr(heat, "head", "L1H9"), "head 9 does not exist; this model has heads 0 to 3"),
         (lambda heat: heat.choose(0, 4), "head 4 does not exist"),
         (lambda heat: setattr(heat, "query", 10), "token 10 does not exist; this text has tokens 0 to 9"),
         (lambda heat: setattr(heat, "key", -11), "token -11 does not exist"),
@@ -152,10 +152,16 @@ def test_out_of_range_is_an_index_error_and_changes_nothing(heat, set_it, senten
     assert heat.state() == before
 
 
+def test_an_array_knows_its_layers_at_once(weights):
+    with pytest.raises(IndexError, match="layer 40 does not exist; this model has layers 0 to 1"):
+        AttentionHeatmap(weights, layer=40)
+    assert AttentionHeatmap(weights, layer=1, head=2, query=-1).wait(20).layer == 1
+
+
 def test_layers_that_were_not_recorded_do_not_exist(gpt):
     heat = AttentionHeatmap(gpt.record("abc", layers=[1])).wait(20)
     assert heat.layer == 1
-    with pytest.raises(IndexError, match="layer 0 does not exist; this record has layers 1 to 1"):
+    with pytest.raises(IndexError, match="layer 0 does not exist; this record has layers 1$"):
         heat.layer = 0
 
 
@@ -213,13 +219,13 @@ def test_what_only_python_writes_is_read_only(heat):
 # What follows from a choice
 
 
-def test_the_sentence_follows_head_and_token(heat, page):
-    heard = page(heat)
+def test_the_sentence_follows_head_and_token_at_once(heat, page):
     heat.choose(0, 1)
     heat.query = 5
-    heard.until(lambda: heat.sentence.startswith("layer 0 head 1: 'w5' looks most at"))
     strongest = 1 + heat.weights(rows=5)[1:].argmax()
-    heard.until(lambda: f"'w{strongest}'" in heat.sentence)
+    assert heat.sentence.startswith(f"layer 0 head 1: 'w5' looks most at 'w{strongest}'")
+    heat.set_state({"query": 6})
+    page(heat).until(lambda: "'w6' looks" in heat.sentence)
 
 
 def test_hiding_the_first_token_or_not_renews_the_grid(heat, page):
@@ -251,6 +257,7 @@ def test_sorting_by_induction_measures_it(gpt, page):
     heard.until(lambda: heat.scores["induction"])
     assert heat.scores["columns"][-1] == "induction"
     assert all(0 <= row[-1] <= 1 for row in heat.scores["rows"])
+    assert AttentionHeatmap(gpt, "abc", sort="induction").wait(20)
     heat.text = "xyz"  # the model's, not the text's: it is still known
     assert heat.wait(20).scores["induction"]
 

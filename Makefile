@@ -56,7 +56,7 @@ clean: ## remove what was built and installed here
 # The build tools first: the package is then built with them, and not with a second download of them.
 # The front end has its own rule below.
 $(PACKAGES): pyproject.toml constraints.txt | .venv/bin/python
-	@echo "installing the Python packages into .venv"
+	@echo "installing the Python packages into .venv (the first time takes some minutes)"
 	$(PIP) install -c constraints.txt hatchling hatch-jupyter-builder
 	SKIP_JUPYTER_BUILDER=1 $(PIP) install -c constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $@

@@ -21,10 +21,11 @@ CHECKS = {
     "pyright": [PYTHON, "-m", "pyright"],
     "import-linter": [str(Path(PYTHON).parent / "lint-imports"), "--no-cache"],
     "biome and tsc": [*NPM, "check"],
-    "bundle and its budget": [*NPM, "build"],
+    "bundle and its budget": [*NPM, "budget"],
     "vitest": [*NPM, "test"],
 }
-PYTEST = [PYTHON, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "notebooks", "tests"]
+NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
+PYTEST = [PYTHON, "-m", "pytest", *NBVAL, "notebooks", "tests"]
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ import logging
 import os
 import sys
 import threading
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from gptwidgets import errors
 from gptwidgets.kernel.worker import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Generator
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -50,19 +51,15 @@ def convert(source: Path, folder: Path, progress: Progress = lambda _report: Non
         UnsupportedModelError: transformers cannot read this file.
         DoesNotFitError: there is not enough memory.
     """
-    import gguf
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     from gptwidgets.kernel import device as devices
     from gptwidgets.kernel import folder as folders
 
-    # transformers parses the whole file anew for config, tokenizer and weights: 2.5 s a time.
-    gguf.GGUFReader = functools.lru_cache(gguf.GGUFReader)
     where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
-    with folders.in_words(source.name):
-        progress(Report("reading the GGUF file", 0, None))
-        reader = gguf.GGUFReader(str(source))
+    progress(Report("reading the GGUF file", 0, None))
+    with folders.in_words(source.name), _read_once(source, progress) as reader:
         parameters = int(sum(tensor.n_elements for tensor in reader.tensors))
         quantisation = _quantisation(reader)
         dtype = torch.float32 if parameters <= devices.BILLION else torch.bfloat16
@@ -76,10 +73,9 @@ def convert(source: Path, folder: Path, progress: Progress = lambda _report: Non
         config = AutoConfig.from_pretrained(**where, trust_remote_code=False)
         folders.check_config(config.to_dict(), source.name)
         tokenizer = AutoTokenizer.from_pretrained(**where, trust_remote_code=False)
-        with _counted(gguf, len(reader.tensors), progress):
-            model = AutoModelForCausalLM.from_pretrained(
-                **where, dtype=dtype, trust_remote_code=False, attn_implementation="eager", **_dequantised()
-            )
+        model = AutoModelForCausalLM.from_pretrained(
+            **where, dtype=dtype, trust_remote_code=False, attn_implementation="eager", **_dequantised()
+        )
         progress(Report("writing safetensors", 0, None))
         _as_plain(model)
         _as_it_was(tokenizer, reader, model)
@@ -122,26 +118,28 @@ def _dequantised() -> dict[str, Any]:
     return {} if known is None else {"quantization_config": known(dequantize=True)}
 
 
-class _counted:  # noqa: N801 - reads as a verb where it is used
-    """Reports each tensor that is dequantised."""
+@contextmanager
+def _read_once(source: Path, progress: Progress) -> Generator[Any]:
+    """The file's reader, which transformers gets, too, each time it asks for one, and a count of tensors.
 
-    def __init__(self, gguf: Any, total: int, progress: Progress) -> None:
-        self.gguf, self.total, self.progress = gguf, total, progress
-        self.dequantize: Callable[..., Any] = gguf.dequantize
+    On its own it would parse the whole file anew for config, tokenizer and weights: 2.5 s a time.
+    """
+    import gguf
 
-    def __enter__(self) -> None:
-        done = 0
+    reader, dequantize, done = gguf.GGUFReader, gguf.dequantize, 0
+    once = functools.lru_cache(reader)
 
-        def dequantize(*args: Any, **kwargs: Any) -> Any:
-            nonlocal done
-            done += 1
-            self.progress(Report("converting", done, self.total, "tensors"))
-            return self.dequantize(*args, **kwargs)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal done
+        done += 1
+        progress(Report("converting", done, len(once(str(source)).tensors), "tensors"))
+        return dequantize(*args, **kwargs)
 
-        self.gguf.dequantize = dequantize
-
-    def __exit__(self, *_: object) -> None:
-        self.gguf.dequantize = self.dequantize
+    gguf.GGUFReader, gguf.dequantize = once, counted
+    try:
+        yield once(str(source))
+    finally:
+        gguf.GGUFReader, gguf.dequantize = reader, dequantize
 
 
 def _as_plain(model: PreTrainedModel) -> None:

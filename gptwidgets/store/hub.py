@@ -51,8 +51,9 @@ def snapshot(repository: str, revision: str | None, judge: Judge, watch: Watch =
 
         def fetch(name: str) -> Path:
             watch.stop()
-            bar = _bar(watch, name)
-            return Path(hf_hub_download(repository, name, revision=found.sha or revision, tqdm_class=bar))
+            # one by its branch or tag, so that the cache knows which commit that is; all others by commit
+            at = revision if name == "config.json" else found.sha or revision
+            return Path(hf_hub_download(repository, name, revision=at, tqdm_class=_bar(watch, name)))
 
         small = [fetch(name) for name in top if name.endswith(_SMALL)]
         if not any(path.name == "config.json" for path in small):

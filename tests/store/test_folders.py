@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+import time
+
+import pytest
+
+from gptwidgets.errors import Cancelled, ChecksumError, InstallError
+from gptwidgets.store import folders
+from gptwidgets.store.folders import MANIFEST, Watch, check, manifest, seal, staged
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def build(stage, content=b"weights" * 1000) -> None:
+    (stage / "model").mkdir()
+    (stage / "model" / "model.safetensors").write_bytes(content)
+    (stage / "model" / "config.json").write_text("{}")
+    seal(stage / "model", {"name": "tiny"})
+
+
+@pytest.fixture
+def model(tmp_path):
+    with staged(tmp_path, "tiny") as stage:
+        build(stage)
+    return tmp_path / "tiny"
+
+
+def test_a_finished_folder_is_in_place_and_whole(model):
+    assert names(model) == ["config.json", MANIFEST, "model.safetensors"]
+    assert names(model.parent) == [".tiny.lock", "tiny"]
+    sealed = manifest(model)
+    assert sealed["name"] == "tiny"
+    assert set(sealed["files"]) == {"config.json", "model.safetensors"}
+    check(model)
+    check(model, thorough=True)
+
+
+def test_others_may_read_it(tmp_path):
+    with staged(tmp_path, "tiny") as stage:
+        build(stage)
+        (stage / "model" / "model.safetensors").chmod(0o600)
+        seal(stage / "model", {})
+    assert (tmp_path / "tiny").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "tiny" / "model.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("error", [RuntimeError("half way"), KeyboardInterrupt()])
+def test_what_goes_wrong_leaves_nothing(tmp_path, error):
+    def work():
+        with staged(tmp_path, "tiny") as stage:
+            (stage / "model").mkdir()
+            raise error
+
+    with pytest.raises(type(error)):
+        work()
+    assert names(tmp_path) == [".tiny.lock"]
+
+
+def test_stop_leaves_nothing(tmp_path):
+    def stop():
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled), staged(tmp_path, "tiny", Watch(stop=stop)) as stage:
+        build(stage)
+    assert names(tmp_path) == [".tiny.lock"]
+
+
+def test_what_a_killed_process_left_is_swept_up_and_replaced(tmp_path):
+    (tmp_path / ".tiny.part-dead").mkdir()
+    (tmp_path / ".tiny.part-dead" / "half").write_bytes(b"x")
+    (tmp_path / "tiny").mkdir()  # without a manifest it is not ours, or not whole
+    (tmp_path / "tiny" / "model.safetensors").write_bytes(b"half")
+    with staged(tmp_path, "tiny") as stage:
+        build(stage)
+    assert names(tmp_path) == [".tiny.lock", "tiny"]
+    check(tmp_path / "tiny")
+
+
+def test_who_comes_second_waits_and_finds_it_done(tmp_path):
+    told, inside, go = [], threading.Event(), threading.Event()
+
+    def first():
+        with staged(tmp_path, "tiny") as stage:
+            inside.set()
+            go.wait(10)
+            build(stage)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    inside.wait(10)
+
+    def tell(stage, *_):
+        told.append(stage)
+        go.set()
+
+    with staged(tmp_path, "tiny", Watch(tell=tell)) as stage:
+        assert stage is None
+    thread.join()
+    assert told[0] == "waiting for another install of the same model"
+
+
+def test_waiting_can_be_stopped(tmp_path):
+    inside, go = threading.Event(), threading.Event()
+
+    def first():
+        with staged(tmp_path, "tiny") as stage:
+            inside.set()
+            go.wait(10)
+            build(stage)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    inside.wait(10)
+
+    def stop():
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled), staged(tmp_path, "tiny", Watch(stop=stop)):
+        pytest.fail("got the lock")
+    go.set()
+    thread.join()
+
+
+def test_a_full_disk_is_said_in_words(tmp_path):
+    with pytest.raises(InstallError, match=r"make room, or set GPTWIDGETS_HOME"), staged(tmp_path, "tiny"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(InstallError, match=r"has [\d.]+ GB free, and this needs about 1000000\.0 GB"):
+        folders.need_room(tmp_path, 10**15)
+    folders.need_room(tmp_path, 1)
+
+
+def change(path, *, keep_time: bool) -> None:
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.write_bytes(content)
+    later = before.st_mtime if keep_time else before.st_mtime + 60
+    os.utime(path, (later, later))
+
+
+def test_one_changed_byte_is_found(model):
+    change(model / "model.safetensors", keep_time=False)
+    with pytest.raises(
+        ChecksumError, match=r'"model\.safetensors" in ".*" is not as it was installed; delete'
+    ):
+        check(model)
+
+
+def test_one_changed_byte_with_its_old_time_is_found_by_a_thorough_check(model):
+    change(model / "model.safetensors", keep_time=True)
+    check(model)
+    with pytest.raises(ChecksumError):
+        check(model, thorough=True)
+
+
+def test_a_missing_and_a_short_file_are_found(model):
+    (model / "config.json").unlink()
+    with pytest.raises(ChecksumError, match=r'"config\.json" is missing'):
+        check(model)
+    (model / "config.json").write_text("{}")
+    (model / "model.safetensors").write_bytes(b"short")
+    with pytest.raises(ChecksumError, match="not as it was installed"):
+        check(model)
+
+
+def test_a_copy_is_hashed_once_and_then_trusted(model, monkeypatch):
+    path = model / "model.safetensors"
+    os.utime(path, (1, 1))
+    check(model)
+    assert path.stat().st_mtime == pytest.approx(time.time(), abs=60)
+    monkeypatch.setattr(folders, "sha256", lambda *_: pytest.fail("hashed again"))
+    check(model)
+
+
+def test_a_copy_that_is_only_read_is_hashed_each_time(model, monkeypatch):
+    os.utime(model / "model.safetensors", (1, 1))
+
+    def refuse(*_):
+        raise PermissionError(13, "read-only")
+
+    monkeypatch.setattr("os.utime", refuse)
+    check(model)
+    check(model)
+
+
+def test_a_manifest_of_another_format_is_none(model):
+    sealed = json.loads((model / MANIFEST).read_text())
+    (model / MANIFEST).write_text(json.dumps({**sealed, "format": 99}))
+    assert manifest(model) is None
+    (model / MANIFEST).write_text("{")
+    assert manifest(model) is None
+
+
+def test_hashing_can_be_watched_and_stopped(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(bytes(10_000_000))
+    told = []
+    folders.sha256(path, Watch(tell=lambda *report: told.append(report)))
+    assert told[-1] == ("checking file", 10_000_000, 10_000_000, "bytes")
+
+    def stop():
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        folders.sha256(path, Watch(stop=stop))

@@ -26,7 +26,7 @@ function paintAxis(on: Canvas2D, scene: Scene, across: boolean): void {
   const cell = across ? scene.cellWidth : scene.cellHeight;
   const words = cell >= (READABLE * type) / 11;
   const font = words && cell < type ? `${cell}px ${theme.font}` : scene.font;
-  const turned = words && across && !room.level; // a quarter turn: what runs up the page ends at the axis
+  const turned = words && across && !room.level && cell < room.longest + 8; // a quarter turn: what runs up the page ends at the axis
   const most = across ? (turned ? room.bottom - GAP - 2 : cell - 4) : room.left - GAP - 2;
   const needed = across ? measure.width(whole(scene.length), font) + 16 : type * 3;
   const step = words ? 1 : niceStep(needed / cell);

@@ -1,5 +1,6 @@
 // The width of words: measured once each, cut where they do not fit, and the room that the axes need.
 import { visible } from "../tokens";
+import { LARGEST_CELL } from "./viewport";
 
 /** CSS pixels around the plot. */
 export interface Room {
@@ -7,7 +8,9 @@ export interface Room {
   readonly right: number;
   readonly top: number;
   readonly bottom: number;
-  /** Whether the keys' labels run across their columns rather than up beside them. */
+  /** Of a label. */
+  readonly longest: number;
+  /** Whether there is room for the keys' labels only across their columns, not up beside them. */
   readonly level: boolean;
 }
 
@@ -76,7 +79,7 @@ export function roomFor(
   const labels = readable ? pieces.map((piece) => measure.width(visible(piece), font)) : [type * 4.5];
   const longest = Math.min(Math.max(type * 2, ...labels), most);
   const left = Math.min(Math.max(longest, measure.width("query ↓", font)) + 14, width * 0.4);
-  const level = (width - left) / length >= longest + 8;
+  const level = Math.min((width - left - 12) / length, LARGEST_CELL) >= longest + 8;
   const beside = Math.min(longest, height * 0.3);
-  return { left, right: 12, top: type + 16, bottom: (level ? type : beside) + 18, level };
+  return { left, right: 12, top: type + 16, bottom: (level ? type : beside) + 18, longest, level };
 }

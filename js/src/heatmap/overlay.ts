@@ -1,6 +1,7 @@
 // What comes and goes over the cells: the chosen row and column, the crosshair, the box that is being drawn.
 // It has a canvas of its own, so that hovering paints no cell again.
 import { GAP } from "./axes";
+import { showsNumbers } from "./paint";
 import { type Canvas2D, stroke, write } from "./pen";
 import { labelOf, type Scene } from "./scene";
 import type { Hover } from "./types";
@@ -56,8 +57,11 @@ export function paintCrosshair(on: Canvas2D, scene: Scene, { row, col }: Hover):
       [theme.ink, 1],
     ] as const) {
       on.lineWidth = pen;
-      stroke(on, color, plot.x, y, x - width / 2, y);
-      stroke(on, color, x, y + height / 2, x, bottom);
+      if (!showsNumbers(scene)) {
+        stroke(on, color, plot.x, y, x - width / 2, y);
+        stroke(on, color, x, y + height / 2, x, bottom);
+      }
+      on.strokeStyle = color;
       on.strokeRect(x - width / 2, y - height / 2, width, height);
     }
   }

@@ -48,7 +48,7 @@ export interface Scene extends Size {
 }
 
 /** A plot is at most so many times wider than high, or higher than wide. */
-const STRETCH = 1.6;
+const STRETCH = 2;
 
 /** Reads the signals that the picture depends on; inside an effect, a change of any of them paints anew. */
 export function sceneOf(

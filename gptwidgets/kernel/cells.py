@@ -27,7 +27,7 @@ def one_of(value: Any, known: Sequence[int], what: str, whose: str) -> Which:
 
 
 def _spell(numbers: Sequence[int], what: str) -> str:
-    """ "layers 0 to 29", "layers 1, 5, 9", "only layer 3"."""
+    """What there is, for a sentence: layers 0 to 29; layers 1, 5, 9; only layer 3."""
     if len(numbers) == 1:
         return f"only {what} {numbers[0]}"
     if len(numbers) == numbers[-1] - numbers[0] + 1:

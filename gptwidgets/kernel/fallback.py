@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gptwidgets.errors import DoesNotFitError, UnsupportedModelError
-from gptwidgets.kernel.source import ArraySource
+from gptwidgets.kernel.arrays import ArraySource
 
 LIMIT = 2**30  # bytes of weights; beyond, a record of whole matrices would be no use
 

@@ -48,7 +48,8 @@ def save(record: AttentionRecord, path: str | Path) -> Path:
     """
     from safetensors.torch import save_file
 
-    from gptwidgets.kernel.source import ArraySource, QKSource
+    from gptwidgets.kernel.arrays import ArraySource
+    from gptwidgets.kernel.source import QKSource
 
     path = Path(path).expanduser()
     if not path.suffix:
@@ -91,8 +92,9 @@ def load(path: str | Path) -> AttentionRecord:
     """
     from safetensors import SafetensorError, safe_open
 
+    from gptwidgets.kernel.arrays import ArraySource
     from gptwidgets.kernel.record import AttentionRecord
-    from gptwidgets.kernel.source import ArraySource, QKSource
+    from gptwidgets.kernel.source import QKSource
 
     path = Path(path).expanduser()
     if not path.is_file():

@@ -118,8 +118,8 @@ def _beyond(model: Any, length: int) -> list[str]:
         return []
     if learned_positions(model):
         raise TextError(
-            f"This text has {length:,} tokens, but this model has learned {limit:,} positions and cannot read "
-            f"further; shorten the text to {limit:,} tokens."
+            f"This text has {length:,} tokens, but this model has learned {limit:,} positions and cannot "
+            f"read further; shorten the text to {limit:,} tokens."
         )
     return [f"Beyond the trained context: {length:,} tokens, trained on {limit:,}."]
 

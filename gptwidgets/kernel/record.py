@@ -20,7 +20,7 @@ from gptwidgets.kernel import arrays
 from gptwidgets.kernel.cells import Cells, Which, check_size, one_of, positions, runs
 from gptwidgets.kernel.mask import Rule
 from gptwidgets.kernel.pieces import Tokens
-from gptwidgets.kernel.source import ArraySource, QKSource, Source
+from gptwidgets.kernel.source import QKSource, Source
 from gptwidgets.kernel.steps import finish
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ class AttentionRecord:
             ValueError: for other shapes, infinite values, or a wrong number of tokens.
             TypeError: for something that is no array of numbers.
         """
-        source = ArraySource(arrays.read(weights))
+        source = arrays.ArraySource(arrays.read(weights))
         return cls(source, arrays.label(tokens, source.length), name=name)
 
     @classmethod
@@ -323,7 +323,7 @@ class AttentionRecord:
                 [heads, T, T] or [1, heads, T, T]; or transformers' `outputs.attentions`.
             tokens: a word for each row.
         """
-        source = ArraySource(arrays.from_cache(cache))
+        source = arrays.ArraySource(arrays.from_cache(cache))
         return cls(source, arrays.label(tokens, source.length))
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
-"""Where attention weights come from: recorded queries and keys, or arrays that somebody brings.
+"""Where attention weights come from: recorded queries and keys.
 
-A source answers for rectangles of cells, exactly, and holds nothing that is T × T (an ArraySource holds what
-it was given). Everything that a record shows is derived from these answers.
+A source answers for rectangles of cells, exactly. Everything that a record shows is derived from these
+answers. A QKSource holds nothing that is T × T; `arrays.ArraySource` holds the arrays that somebody brought.
 """
 
 from __future__ import annotations
@@ -290,95 +290,6 @@ class QKSource:
                 bias=tensors.get(f"{number}.bias"),
             )
         return cls(layers)
-
-
-class ArraySource:
-    """Weights that are there already.
-
-    Args:
-        layers: weights [H, T, T] by the layers' real numbers; nan where a cell does not exist, in the same
-            cells for all heads of a layer.
-
-    Raises:
-        ValueError: if the absent cells differ between the heads of a layer.
-    """
-
-    def __init__(self, layers: dict[int, Tensor]) -> None:
-        self.arrays = {n: w if w.is_floating_point() else w.float() for n, w in sorted(layers.items())}
-        self.layers = tuple(self.arrays)
-        first = next(iter(self.arrays.values()))
-        self.n_heads, self.length = first.shape[0], first.shape[-1]
-        self.n_kv_heads = self.n_heads
-        self._rules = {n: _rule_of(n, w) for n, w in self.arrays.items()}
-        self.causal = self.length > 1 and all(isinstance(rule, Band) for rule in self._rules.values())
-        self.signed = any(bool((w < 0).any()) for w in self.arrays.values())
-        self.vmax = max(float(w.float().abs().nan_to_num(nan=0.0).max()) for w in self.arrays.values())
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the arrays."""
-        return sum(w.nbytes for w in self.arrays.values())
-
-    def device(self, layer: int) -> torch.device:
-        """Where the layer's array is."""
-        return self.arrays[layer].device
-
-    def rule(self, layer: int) -> Rule:
-        """Which cells of the layer exist."""
-        return self._rules[layer]
-
-    def block(
-        self, layer: int, heads: Sequence[int], rows: range, cols: range, *, no_sink: bool = False
-    ) -> Tensor:
-        """Weights [h, r, c], cut out of the array; a signed array is not renormalised."""
-        w = self._cut(layer, heads, rows)
-        if no_sink:
-            if not self.signed:
-                rest = w[..., 1:].sum(-1, keepdim=True)
-                w = torch.where(rest > 0, w / rest.clamp_min(TINY), w)
-            w[..., 0] = 0
-        return w[..., cols.start : cols.stop]
-
-    def rows(self, layer: int, heads: Sequence[int], rows: Sequence[int], *, entropy: bool = False) -> Rows:
-        """Whole rows; a signed array has no `rest` and no entropy to speak of."""
-        w = self._cut(layer, heads, rows)
-        total = w.sum(-1)
-        rest = torch.ones_like(total) if self.signed else w[..., 1:].sum(-1)
-        nats = None
-        if entropy:
-            p = w / total.clamp_min(TINY)[..., None]
-            nats = torch.special.entr(p).sum(-1)
-        return Rows(w, rest, total, range(self.length), nats)
-
-    def _cut(self, layer: int, heads: Sequence[int], rows: Sequence[int]) -> Tensor:
-        w = self.arrays[layer][list(heads)]
-        w = w[:, rows.start : rows.stop] if isinstance(rows, range) else w[:, list(rows)]
-        return w.float().nan_to_num(nan=0.0, posinf=None, neginf=None)
-
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors and JSON-able metadata from which `from_state` makes the same source."""
-        return {f"{n}.w": w.contiguous() for n, w in self.arrays.items()}, {"kind": "arrays"}
-
-    @classmethod
-    def from_state(cls, tensors: dict[str, Tensor], meta: dict[str, Any]) -> ArraySource:
-        """The source that `state` described."""
-        del meta
-        return cls({int(name.removesuffix(".w")): w for name, w in tensors.items() if name.endswith(".w")})
-
-
-def _rule_of(layer: int, w: Tensor) -> Rule:
-    """Which cells of [H, T, T] exist: those that are not nan; none above an empty upper triangle."""
-    missing = w.isnan()
-    absent = missing[0]
-    if not bool((missing == absent).all()):
-        raise ValueError(
-            f"In layer {layer} the absent cells (nan) differ between the heads; they must be the same."
-        )
-    upper = torch.ones_like(absent).triu(1)
-    empty_above = bool(torch.where(absent, 0, w)[:, upper].eq(0).all())
-    if empty_above and not bool(absent.tril().any()):
-        return Band()
-    return Matrix(~absent) if bool(absent.any()) else EVERYTHING
 
 
 def _groups(heads: Sequence[int], per_key: int) -> Iterator[tuple[slice, slice]]:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from gptwidgets.kernel.arrays import ArraySource
+from gptwidgets.kernel.mask import Matrix
 from gptwidgets.kernel.pieces import Tokens
 from gptwidgets.kernel.record import AttentionRecord
 
@@ -151,3 +153,37 @@ def test_transformers_attentions() -> None:
 def test_caches_without_patterns(cache: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         AttentionRecord.from_cache(cache)
+
+
+def test_arrays_are_what_was_given() -> None:
+    w = torch.rand(2, 5, 5).tril()
+    w /= w.sum(-1, keepdim=True)
+    source = ArraySource({0: w})
+    assert source.causal
+    assert not source.signed
+    assert torch.equal(source.block(0, [1], range(2, 5), range(1, 4))[0], w[1, 2:5, 1:4])
+    hidden = source.block(0, [0, 1], range(5), range(5), no_sink=True)
+    assert torch.allclose(hidden[:, 1:, 1:].sum(-1), torch.ones(2, 4))
+    assert hidden[..., 0].abs().max() == 0
+
+
+def test_nan_marks_cells_that_do_not_exist() -> None:
+    w = torch.rand(2, 4, 4)
+    w[:, 1, 2] = torch.nan
+    source = ArraySource({0: w})
+    assert isinstance(source.rule(0), Matrix)
+    assert source.block(0, [0], range(4), range(4))[0, 1, 2] == 0
+    seen = source.rule(0).visible(range(4), range(4))
+    assert seen is not None
+    assert (~seen).nonzero().tolist() == [[1, 2]]
+    w[1, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match="differ between the heads"):
+        ArraySource({0: w})
+
+
+def test_negative_values_make_it_signed() -> None:
+    source = ArraySource({0: torch.tensor([[[0.5, -2.0], [1.0, 0.0]]])})
+    assert source.signed
+    assert source.vmax == 2.0
+    assert not source.causal
+    assert source.block(0, [0], range(2), range(2), no_sink=True).tolist() == [[[0, -2], [0, 0]]]

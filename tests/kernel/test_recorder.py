@@ -81,9 +81,15 @@ def test_batches_and_repeated_layers_are_refused() -> None:
 
 
 def test_a_recording_ends_with_its_block() -> None:
-    with pytest.raises(KeyboardInterrupt), recording(Recorder(5), lazy=True) as recorder:
-        assert active.get() is recorder
-        assert mask.mode.get() == "lazy"
-        raise KeyboardInterrupt
+    recorder = Recorder(5)
+
+    def interrupted() -> None:
+        with recording(recorder, lazy=True):
+            assert active.get() is recorder
+            assert mask.mode.get() == "lazy"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert active.get() is None
     assert mask.mode.get() is None

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gptwidgets.kernel.mask import EVERYTHING, Band, Function, Matrix
-from gptwidgets.kernel.source import ArraySource, LayerQK, QKSource
+from gptwidgets.kernel.mask import EVERYTHING, Band, Function
+from gptwidgets.kernel.source import LayerQK, QKSource
 
 T, H, KV, D = 300, 6, 2, 8
 
@@ -41,7 +41,7 @@ LAYERS = {
     "soft cap": layer(softcap=1.5),
     "sinks": layer(sinks=torch.linspace(-3, 6, H)),
     "bias": layer(bias=torch.randn(H, T, T, generator=torch.Generator().manual_seed(2))),
-    "padded": layer(rule=Function(lambda b, h, i, j: j <= i, torch.arange(T)[None] >= 9)),
+    "padded": layer(rule=Function(lambda _b, _h, i, j: j <= i, torch.arange(T)[None] >= 9)),
     "all at once": layer(rule=Band(70), softcap=3.0, sinks=torch.ones(H)),
 }
 
@@ -151,37 +151,3 @@ def test_memory_is_that_of_queries_and_keys() -> None:
     assert source.nbytes == (H + KV) * T * D * 4
     source.block(0, [0], range(T), range(T))
     assert source.nbytes == (H + KV) * T * D * 4 + 2 * H * T * 4
-
-
-def test_arrays_are_what_was_given() -> None:
-    w = torch.rand(2, 5, 5).tril()
-    w /= w.sum(-1, keepdim=True)
-    source = ArraySource({0: w})
-    assert source.causal
-    assert not source.signed
-    assert torch.equal(source.block(0, [1], range(2, 5), range(1, 4))[0], w[1, 2:5, 1:4])
-    hidden = source.block(0, [0, 1], range(5), range(5), no_sink=True)
-    assert torch.allclose(hidden[:, 1:, 1:].sum(-1), torch.ones(2, 4))
-    assert hidden[..., 0].abs().max() == 0
-
-
-def test_nan_marks_cells_that_do_not_exist() -> None:
-    w = torch.rand(2, 4, 4)
-    w[:, 1, 2] = torch.nan
-    source = ArraySource({0: w})
-    assert isinstance(source.rule(0), Matrix)
-    assert source.block(0, [0], range(4), range(4))[0, 1, 2] == 0
-    seen = source.rule(0).visible(range(4), range(4))
-    assert seen is not None
-    assert (~seen).nonzero().tolist() == [[1, 2]]
-    w[1, 0, 0] = torch.nan
-    with pytest.raises(ValueError, match="differ between the heads"):
-        ArraySource({0: w})
-
-
-def test_negative_values_make_it_signed() -> None:
-    source = ArraySource({0: torch.tensor([[[0.5, -2.0], [1.0, 0.0]]])})
-    assert source.signed
-    assert source.vmax == 2.0
-    assert not source.causal
-    assert source.block(0, [0], range(2), range(2), no_sink=True).tolist() == [[[0, -2], [0, 0]]]

@@ -7,7 +7,7 @@ import { kindAndCaption } from "./caption";
 import { controls } from "./controls";
 import { keepPicture } from "./export";
 import { headTitle } from "./format";
-import { wantedWidth } from "./layout";
+import { arrange, lay } from "./layout";
 import { legend } from "./legend";
 import { mountMatrix } from "./matrix";
 import { overview } from "./overview";
@@ -16,14 +16,22 @@ import { front, frontOf, notes } from "./states";
 import { text } from "./text";
 import { iconButton } from "./ui";
 
+const SHARE = 0.42; // of the width that the overview may take
+
 export function app(panels: Panels): void {
   const { root, traits, matrix } = panels;
   const waiting = computed(() => frontOf(traits.status.value, (traits.info.value.length ?? 0) > 0));
+  // The overview takes what its cells need, whatever their present order.
   const wanted = computed(() => {
     const { layers = [], n_heads: heads = 0 } = traits.info.value;
-    const more = traits.aggregates.value ? 2 : 0;
-    return wantedWidth(layers.length + more, heads + more, traits.height.value - 60);
+    const all = arrange(layers, heads, { aggregates: traits.aggregates.value });
+    return lay(all, SHARE * panels.width.value, traits.height.value - 60, panels.type.value - 2).width + 14;
   });
+  const observer = new ResizeObserver(() => {
+    panels.width.value = root.clientWidth;
+  });
+  observer.observe(root);
+  onEnd(() => observer.disconnect());
   const host = h("div.gw-matrix");
   root.append(
     h(
@@ -93,11 +101,10 @@ function heading(traits: HeatTraits): Child {
 }
 
 /** Beside the pointer, never out of the widget. */
-function placeOfTip({ tip: { value }, root }: Panels): string {
+function placeOfTip({ tip: { value }, root: { clientWidth: wide, clientHeight: high } }: Panels): string {
   if (!value) return "display:none";
-  const wide = root.clientWidth;
   const side = value.x > wide / 2 ? `right:${wide - value.x + 12}px` : `left:${value.x + 12}px`;
-  return `${side};top:${value.y + 12}px`;
+  return value.y > high - 140 ? `${side};bottom:${high - value.y + 28}px` : `${side};top:${value.y + 12}px`;
 }
 
 function tip({ tip: { value } }: Panels): Child {

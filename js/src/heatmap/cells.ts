@@ -107,7 +107,7 @@ interface Frame {
 /** The numbers along the sides, which stay while the cells scroll under them; shared keys; sliding windows. */
 function drawSides(context: CanvasRenderingContext2D, panels: Panels, layout: Layout, frame: Frame): void {
   const { width, height, dx, dy, chosen } = frame;
-  const { cells, columns, rows, left, top, stepX, stepY, cellWidth, cellHeight } = layout;
+  const { cells, columns, rows, deep, left, top, stepX, stepY, cellWidth, cellHeight } = layout;
   const { accent, soft, line } = panels.theme.peek();
   const { n_heads: heads = 0, n_kv_heads: shared = 0, layers = [], windows = [] } = panels.traits.info.peek();
   const type = panels.type.peek() - 2;
@@ -116,18 +116,20 @@ function drawSides(context: CanvasRenderingContext2D, panels: Panels, layout: La
   context.clearRect(dx, dy, left - 2, height);
   context.clearRect(dx, dy, width, top - 2);
 
-  context.textAlign = "right";
   const everyRow = Math.ceil((type + 1) / stepY); // every how many rows a number has room
+  const everyColumn = Math.ceil((type * 1.6) / stepX);
+  context.textAlign = "right";
   for (let row = 0; row < rows; row++) {
     const layer = cells[row * columns]?.layer as Which;
-    const y = top + row * stepY + cellHeight / 2;
+    const { x: edge, y: above } = rectOf(layout, row * columns);
+    const [x, y] = [dx + edge, above + cellHeight / 2];
     if (y < dy + top) continue;
     if (shows(row, everyRow, Math.floor(chosen / columns))) {
-      write(`${layer}`, dx + left - 8, y, layer === here?.layer ? accent : soft);
+      write(`${layer}`, x - 8, y, layer === here?.layer ? accent : soft);
     }
     if (!windows[layers.indexOf(layer as number)]) continue;
     context.fillStyle = soft;
-    for (let dot = -6; dot <= 6; dot += 3) context.fillRect(dx + left - 5, y + dot - 1, 1.5, 1.5);
+    for (let dot = -6; dot <= 6; dot += 3) context.fillRect(x - 5, y + dot - 1, 1.5, 1.5);
   }
 
   context.save();
@@ -135,21 +137,18 @@ function drawSides(context: CanvasRenderingContext2D, panels: Panels, layout: La
   context.rect(dx + left - 1, dy, width, top);
   context.clip();
   context.textAlign = "center";
-  const everyColumn = Math.ceil((type * 1.6) / stepX);
-  for (let column = 0; column < columns; column++) {
-    const head = cells[column]?.head;
-    if (!shows(column, everyColumn, chosen % columns)) continue;
-    write(
-      `${head}`,
-      left + column * stepX + cellWidth / 2,
-      dy + top / 2 - 2,
-      head === here?.head ? accent : soft,
-    );
-  }
-  context.fillStyle = line;
   const group = heads / shared;
-  for (let first = 0; group > 1 && first < heads; first += group) {
-    context.fillRect(left + first * stepX, dy + top - 4, group * stepX - (stepX - cellWidth), 1.5);
+  for (let place = 0; place < cells.length; place += deep * columns) {
+    for (let column = 0; column < columns; column++) {
+      const { x } = rectOf(layout, place + column);
+      const head = cells[column]?.head;
+      if (shows(column, everyColumn, chosen % columns)) {
+        write(`${head}`, x + cellWidth / 2, dy + top / 2 - 2, head === here?.head ? accent : soft);
+      }
+      if (!(group > 1 && column < heads && column % group === 0)) continue;
+      context.fillStyle = line;
+      context.fillRect(x, dy + top - 4, group * stepX - (stepX - cellWidth), 1.5);
+    }
   }
   context.restore();
 }

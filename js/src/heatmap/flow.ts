@@ -2,8 +2,7 @@
 // plain text. Elements are changed by hand: 32,768 tokens are recoloured at every hover.
 import { follow, h, onEnd } from "../dom";
 import { parseRgb } from "../theme";
-import { weight } from "./format";
-import { lock, lockedToken, type Panels, quote } from "./panels";
+import { lock, lockedToken, type Panels } from "./panels";
 import {
   moveToken,
   type Passage,
@@ -22,7 +21,7 @@ const PATIENCE = 60; // ms a token is pointed at before its line is asked for
 
 /** The text of panels.traits.tokens, for as long as the part of the page that is being built. */
 export function mountFlow(panels: Panels): HTMLElement {
-  const { traits, hover, pointed, most, palette, theme, tip, lines } = panels;
+  const { traits, hover, pointed, most, palette, theme, lines } = panels;
   let pieces: readonly string[] | undefined;
   let shown: string[] = []; // as it is written here
   let special = new Set<number>();
@@ -126,22 +125,12 @@ export function mountFlow(panels: Panels): HTMLElement {
     const fixed = lockedToken(traits);
     if (token === null) {
       hover.value = null;
-      tip.value = null;
       return;
     }
     const value = fixed === null ? undefined : weights?.[token];
     const [row, col] =
       fixed === null ? [token, token] : traits.direction.peek() === "from" ? [fixed, token] : [token, fixed];
     hover.value = { row, col, ...(value !== undefined && { value }) };
-    const at = spanOf(token)?.getClientRects()[0];
-    if (!at) return;
-    const box = panels.root.getBoundingClientRect();
-    const quiet: [string, string][] = [
-      ["position", `${token}`],
-      ["id", `${traits.tokens.peek().ids?.[token] ?? "–"}`],
-    ];
-    if (value !== undefined) quiet.unshift(["weight", Number.isNaN(value) ? "masked" : weight(value)]);
-    tip.value = { x: at.left - box.left, y: at.bottom - box.top, strong: quote(traits, token), quiet };
   };
 
   /** Leads the keys to a token. */

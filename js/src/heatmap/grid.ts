@@ -2,8 +2,8 @@
 //
 // For keys and screen readers one element stands in for the chosen cell (role gridcell, `data-layer`, `data-head`),
 // at that cell's place. A test finds any other cell by the scroller's `data-grid`, a JSON object: the cell of a row
-// and a column begins at (left + column · stepX, top + row · stepY) CSS pixels of the drawing and is
-// cellWidth × cellHeight.
+// and a column begins at (left + column · stepX + ⌊row / deep⌋ · stepBlock, top + (row mod deep) · stepY) CSS pixels
+// of the drawing and is cellWidth × cellHeight.
 import { computed, signal } from "@preact/signals-core";
 import { type Child, follow, h, onEnd } from "../dom";
 import type { Which } from "../model";
@@ -28,7 +28,7 @@ export function grid(panels: Panels): Child {
     const { left, top } = scroller.getBoundingClientRect();
     const [x, y] = [event.clientX - left, event.clientY - top];
     const { ranked, left: side, top: head } = layout.peek();
-    if (!ranked && (x < side || y < head)) return -1;
+    if (!ranked && (x < side || y < head)) return -1; // on the numbers, which cover scrolled cells
     return placeAt(layout.peek(), x + scroller.scrollLeft, y + scroller.scrollTop);
   };
 
@@ -46,7 +46,7 @@ export function grid(panels: Panels): Child {
   const canvas = h("canvas", { "aria-hidden": "true" }) as HTMLCanvasElement;
   const room = h(
     "div.gw-room",
-    { style: () => `width:${layout.value.width}px;height:${layout.value.height}px` },
+    { style: () => `width:${layout.value.width + 3}px;height:${layout.value.height + 3}px` },
     canvas,
     () => {
       const cell = layout.value.cells[chosen.value];
@@ -112,21 +112,24 @@ export function grid(panels: Panels): Child {
     ];
     draw();
   });
-  let seen: unknown;
+  let order = "";
+  let head = "";
   follow(() => {
     const of = layout.value;
-    const [width, height] = size.value;
     const place = chosen.value;
-    const order = [traits.sort.value, traits.descending.value, traits.filter.value].join();
+    const nowOrder = [traits.sort.value, traits.descending.value, traits.filter.value].join();
+    const nowHead = `${traits.layer.value}:${traits.head.value}`;
+    const { clientWidth: width, clientHeight: height } = scroller;
     if (place < 0 || height === 0) return;
-    const { x, y, width: cell } = rectOf(of, place);
+    const { x, y, width: across } = rectOf(of, place);
     // A new order is read from its beginning, wherever the chosen head has gone.
-    const fresh = of.ranked && order !== seen;
-    seen = order;
-    scroller.scrollTop = fresh
-      ? 0
-      : reveal(scroller.scrollTop, height - of.top, y - of.top - 2, of.stepY + 2);
-    scroller.scrollLeft = reveal(scroller.scrollLeft, width - of.left, x - of.left - 2, cell + 4);
+    if (of.ranked && order !== nowOrder) scroller.scrollTop = 0;
+    else if (head !== nowHead || !of.ranked) {
+      scroller.scrollTop = reveal(scroller.scrollTop, height - of.top, y - of.top - 2, of.stepY + 2);
+      scroller.scrollLeft = reveal(scroller.scrollLeft, width - of.left, x - of.left - 2, across + 4);
+    }
+    order = nowOrder;
+    head = nowHead;
   });
   return frameBox;
 }

@@ -29,6 +29,9 @@ export interface Layout extends Arrangement {
   /** From one cell's left edge to the next one's. */
   stepX: number;
   stepY: number;
+  /** Rows of a block of layers, and from one block's left edge to the next one's. */
+  deep: number;
+  stepBlock: number;
   /** Room for the layer numbers and the head numbers. */
   left: number;
   top: number;
@@ -110,56 +113,72 @@ const LEAST = 9; // pixels of a cell
 const MOST = 76;
 const GAP = 2;
 const BAR = 12; // a scroll bar
-
-/** How wide the overview would like to be, where its height is given: cells as high as fit, twice as wide. */
-export function wantedWidth(rows: number, columns: number, height: number): number {
-  const step = Math.min(MOST, Math.max(LEAST, height / Math.max(1, rows) - GAP));
-  return 48 + columns * (Math.min(MOST, 2 * step) + GAP);
-}
+const BETWEEN = 8; // two blocks
 
 /** The largest cells with which all heads fit into width × height; where they would be too small, it scrolls.
  *
- * Cells may be up to twice as wide as high, so that thirty layers of nine heads use the width they have. A ranking
- * has square ones, with two lines of words under each.
+ * Cells may be up to twice as wide as high. Many layers of few heads stand in blocks side by side, as columns of a
+ * newspaper, where that makes the cells larger. A ranking has square cells, with two lines of words under each.
  */
 export function lay(arrangement: Arrangement, width: number, height: number, type = 11): Layout {
   const { cells, ranked } = arrangement;
-  const gap = ranked ? 8 : GAP;
-  const left = ranked ? 0 : Math.ceil(type * 2.3) + 4;
-  const top = ranked ? 2 : Math.ceil(type * 1.5);
-  const across = width - left - (ranked ? BAR : 0);
-  const columns = ranked ? Math.max(1, Math.floor((across + gap) / (56 + gap))) : arrangement.columns;
+  if (ranked) return layRanking(arrangement, width, type);
+  const { columns } = arrangement;
   const rows = Math.ceil(cells.length / columns);
+  const left = Math.ceil(type * 2.3) + 4;
+  const top = Math.ceil(type * 1.5);
   const side = (room: number, count: number): number =>
-    Math.max(LEAST, Math.min(MOST, Math.floor(room / Math.max(1, count)) - gap));
-  let cellWidth = side(across + (ranked ? gap : 0), columns);
-  let cellHeight = ranked ? cellWidth : Math.min(cellWidth, side(height - top, rows));
-  if (!ranked) {
-    const scrolls = rows * (cellHeight + gap) + top > height;
-    cellWidth = Math.min(2 * cellHeight, side(across - (scrolls ? BAR : 0), columns));
-    cellHeight = Math.min(cellHeight, cellWidth);
+    Math.max(LEAST, Math.min(MOST, Math.floor(room / Math.max(1, count)) - GAP));
+  let best: Layout | undefined;
+  for (const blocks of [1, 2, 3]) {
+    const deep = Math.ceil(rows / blocks);
+    const room = (width + BETWEEN) / blocks - BETWEEN - left;
+    const scrolls = deep * (side(height - top, deep) + GAP) + top > height;
+    let cellWidth = side(room - (scrolls ? BAR : 0), columns);
+    const cellHeight = Math.min(cellWidth, side(height - top, deep));
+    cellWidth = Math.min(cellWidth, 2 * cellHeight);
+    const [stepX, stepY] = [cellWidth + GAP, cellHeight + GAP];
+    const stepBlock = left + columns * stepX - GAP + BETWEEN;
+    const size = { width: blocks * stepBlock - BETWEEN, height: top + deep * stepY - GAP };
+    const larger =
+      !best || (size.width <= width && cellWidth * cellHeight > best.cellWidth * best.cellHeight);
+    if (larger) {
+      best = {
+        ...arrangement,
+        rows,
+        deep,
+        cellWidth,
+        cellHeight,
+        stepX,
+        stepY,
+        stepBlock,
+        left,
+        top,
+        ...size,
+      };
+    }
   }
-  const stepX = cellWidth + gap;
-  const stepY = cellHeight + (ranked ? Math.ceil(type * 2.6) + 4 : gap);
-  return {
-    ...arrangement,
-    columns,
-    rows,
-    cellWidth,
-    cellHeight,
-    stepX,
-    stepY,
-    left,
-    top,
-    width: left + columns * stepX - gap,
-    height: top + rows * stepY - (ranked ? 0 : gap),
-  };
+  return best as Layout;
+}
+
+function layRanking(arrangement: Arrangement, width: number, type: number): Layout {
+  const [gap, left, top] = [8, 4, 4];
+  const room = width - left - BAR + gap;
+  const columns = Math.max(1, Math.floor(room / (56 + gap)));
+  const cell = Math.floor(room / columns) - gap;
+  const rows = Math.ceil(arrangement.cells.length / columns);
+  const [stepX, stepY] = [cell + gap, cell + Math.ceil(type * 2.6) + 4];
+  const size = { width: left + columns * stepX, height: top + rows * stepY };
+  const steps = { stepX, stepY, stepBlock: size.width, deep: Math.max(1, rows) };
+  return { ...arrangement, columns, rows, cellWidth: cell, cellHeight: cell, left, top, ...steps, ...size };
 }
 
 export function rectOf(layout: Layout, place: number): Rect {
+  const row = Math.floor(place / layout.columns);
+  const block = Math.floor(row / layout.deep);
   return {
-    x: layout.left + (place % layout.columns) * layout.stepX,
-    y: layout.top + Math.floor(place / layout.columns) * layout.stepY,
+    x: layout.left + (place % layout.columns) * layout.stepX + block * layout.stepBlock,
+    y: layout.top + (row % layout.deep) * layout.stepY,
     width: layout.cellWidth,
     height: layout.cellHeight,
   };
@@ -167,11 +186,13 @@ export function rectOf(layout: Layout, place: number): Rect {
 
 /** The place under a point of the drawing; -1 beside the cells. A gap belongs to the cell before it. */
 export function placeAt(layout: Layout, x: number, y: number): number {
-  const across = Math.floor((x - layout.left) / layout.stepX);
-  const down = Math.floor((y - layout.top) / layout.stepY);
-  if (across < 0 || across >= layout.columns || down < 0) return -1;
-  const place = down * layout.columns + across;
-  return place < layout.cells.length ? place : -1;
+  const { left, top, stepX, stepY, stepBlock, columns, deep, cells } = layout;
+  const block = Math.max(0, Math.floor(x / stepBlock));
+  const across = Math.floor((x - block * stepBlock - left) / stepX);
+  const down = Math.floor((y - top) / stepY);
+  if (across < 0 || across >= columns || down < 0 || down >= deep) return -1;
+  const place = (block * deep + down) * columns + across;
+  return place < cells.length ? place : -1;
 }
 
 export function placeOf(layout: Arrangement, layer: Which, head: Which): number {
@@ -210,12 +231,11 @@ export function move(
 
 /** The places that show in a window of the drawing, a row more on each side. */
 export function visible(layout: Layout, y: number, height: number): [from: number, to: number] {
-  const first = Math.max(0, Math.floor((y - layout.top) / layout.stepY) - 1);
-  const last = Math.ceil((y + height - layout.top) / layout.stepY) + 1;
-  return [
-    Math.min(layout.cells.length, first * layout.columns),
-    Math.min(layout.cells.length, Math.max(0, last) * layout.columns),
-  ];
+  const { cells, columns, rows, deep, top, stepY } = layout;
+  if (deep < rows) return [0, cells.length]; // blocks fit, or nearly
+  const first = Math.max(0, Math.floor((y - top) / stepY) - 1);
+  const last = Math.max(0, Math.ceil((y + height - top) / stepY) + 1);
+  return [Math.min(cells.length, first * columns), Math.min(cells.length, last * columns)];
 }
 
 /** How far to scroll so that a stretch from..from+size shows in a window at `at` of `room` pixels. */

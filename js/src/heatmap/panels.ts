@@ -52,6 +52,8 @@ export interface Panels extends HeatContext, Omit<Shared, "ends"> {
   readonly choose: (cell: Pick<Cell, "layer" | "head"> | undefined) => void;
   /** Asks the kernel for a job whose progress comes with the traits. */
   readonly ask: (kind: string, body?: Fields) => void;
+  /** The widget's own width, CSS pixels. */
+  readonly width: Signal<number>;
   /** The base font size, CSS pixels. */
   readonly type: ReadonlySignal<number>;
   /** A prefix for ids, of this view only. */
@@ -134,6 +136,7 @@ export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): 
     tip: signal<Tip | null>(null),
     pointed: signal<number | null>(null),
     editing: signal(false),
+    width: signal(0),
     said,
     most: signal<readonly [number, number] | null>(null),
     choose(cell) {

@@ -14,30 +14,40 @@ const DIRECTIONS: Options<Direction> = [
 ];
 
 export function text(panels: Panels): Child {
-  const { traits, editing, pointed, most } = panels;
+  const { traits, editing, pointed, most, hover } = panels;
+  const name = (token: number): Child => h("bdi", {}, quote(traits, token));
   const subject = (): Child => {
     const token = lockedToken(traits);
     const other = token ?? pointed.value;
     if (other === null) return h("span.gw-quiet", {}, "a token");
-    const name = h("bdi", {}, quote(traits, other));
-    if (token === null) return name;
+    if (token === null) return name(other);
     const title = "Let go of this token (Escape)";
-    return h("button.gw-chip", { type: "button", title, onclick: () => lock(traits, null) }, name, " ×");
+    return h(
+      "button.gw-chip",
+      { type: "button", title, onclick: () => lock(traits, null) },
+      name(other),
+      " ×",
+    );
   };
   const object = (): Child => {
+    const token = pointed.value;
+    const value = hover.value?.value;
+    if (token !== null && value !== undefined) {
+      const id = traits.tokens.value.ids?.[token];
+      const number = Number.isNaN(value) ? "masked" : weight(value);
+      return [
+        name(token),
+        ` ${number} · position ${token}${id === undefined || id < 0 ? "" : ` · id ${id}`}`,
+      ];
+    }
     if (!most.value) return "Point at a token; click to keep it.";
-    const [token, value] = most.value;
-    return [
-      "most ",
-      traits.direction.value === "from" ? "at " : "by ",
-      h("bdi", {}, quote(traits, token)),
-      ` ${weight(value)}`,
-    ];
+    const [best, much] = most.value;
+    return ["most ", traits.direction.value === "from" ? "at " : "by ", name(best), ` ${weight(much)}`];
   };
   const phrase = (): Child => [
     h("span.gw-subject", {}, subject),
     choice("Direction", turning(traits), DIRECTIONS),
-    h("span.gw-quiet", {}, object),
+    h("span.gw-quiet.gw-object", {}, object),
     h("span.gw-push"),
     () =>
       traits.editable.value &&

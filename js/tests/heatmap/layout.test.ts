@@ -119,6 +119,23 @@ describe.each(SHAPES)("the grid of %i layers by %i heads", (rows, columns) => {
   });
 });
 
+describe("blocks", () => {
+  it("stand side by side where many layers of few heads would be squeezed", () => {
+    const layout = lay(arrange(layersOf(30), 9), 560, 500);
+    expect(layout.deep).toBe(15);
+    expect(layout.cellHeight).toBeGreaterThan(lay(arrange(layersOf(30), 9), 300, 500).cellHeight);
+    expect(rectOf(layout, 15 * 9)).toMatchObject({ x: layout.left + layout.stepBlock, y: layout.top });
+    expect(placeAt(layout, layout.stepBlock + layout.left, layout.top)).toBe(15 * 9);
+    expect(placeAt(layout, layout.stepBlock + 1, layout.top)).toBe(-1);
+    expect(layout.width).toBeLessThanOrEqual(560);
+    expect(visible(layout, 0, 500)).toEqual([0, 270]);
+  });
+
+  it("are not made for a model that is square", () => {
+    expect(lay(arrange(layersOf(12), 12), 560, 500).deep).toBe(12);
+  });
+});
+
 describe("keys", () => {
   const layout = lay(arrange(layersOf(30), 9), 340, 520);
 

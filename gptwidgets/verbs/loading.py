@@ -151,7 +151,7 @@ def _find(
         listing = catalogue.find(text) if isinstance(given, str) else None
         if listing is not None:
             return _listed(listing, revision, local_wheel, watch, placement), listing.name
-        if path.is_dir():
+        if text and path.is_dir():
             return path, path.resolve().name
         if not isinstance(given, str) or _is_path(text):
             raise UnknownModelError(f'There is no folder and no .gguf file "{text}".')

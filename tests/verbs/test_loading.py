@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+import gptwidgets as gw
+from gptwidgets.errors import (
+    Cancelled,
+    ChecksumError,
+    DoesNotFitError,
+    InstallError,
+    UnknownModelError,
+    UnsupportedModelError,
+)
+from gptwidgets.kernel import device as devices
+from gptwidgets.kernel.worker import CancelToken
+from gptwidgets.store import install, paths
+from gptwidgets.verbs import fetch_default, loading
+from tests.kernel.test_convert import write_gguf
+from tests.kernel.tiny_models import GROUPED
+
+
+def build() -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    return LlamaForCausalLM(LlamaConfig(**GROUPED)).eval()
+
+
+def words() -> PreTrainedTokenizerFast:
+    core = Tokenizer(models.WordLevel({"?": 0, "the": 1, "cat": 2}, unk_token="?"))
+    core.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=core, unk_token="?")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    build().save_pretrained(folder)
+    words().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path) -> Path:
+    monkeypatch.setenv("GPTWIDGETS_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("GPTWIDGETS_MODELS", raising=False)
+    return tmp_path / "home"
+
+
+def load(what=None, **options):
+    return gw.load(what, progress=False, **{"device": "cpu", **options})
+
+
+# -- what can be loaded -----------------------------------------------------------------------------
+
+
+def test_a_folder_by_string_and_by_path(saved, home, monkeypatch):
+    for given in (str(saved), saved):
+        with load(given) as gpt:
+            assert gpt.name == "tiny"
+            assert gpt.record("the cat").length == 2
+    monkeypatch.chdir(saved.parent)
+    with load("tiny") as gpt:
+        assert gpt.name == "tiny"
+    with load("./tiny") as gpt:
+        assert gpt.name == "tiny"
+
+
+def test_a_model_in_hand_is_left_as_it_was_found(home):
+    model, tokenizer = build(), words()
+    before = model.config._attn_implementation, [id(p) for p in model.parameters()]
+    with gw.load(model=model, tokenizer=tokenizer) as gpt:
+        assert gpt.model is model
+        assert gpt.tokenizer is tokenizer
+        assert gpt.why == "On the CPU, in float32, as you gave it."
+        gpt.record("the cat")
+    assert (model.config._attn_implementation, [id(p) for p in model.parameters()]) == before
+    assert model(torch.tensor([[1, 2]])).logits.shape == (1, 2, 97)
+
+
+def test_a_gguf_file_is_converted_once(home, tmp_path, monkeypatch):
+    write_gguf(tmp_path / "mine.gguf")
+    reports = []
+    with gw.load(tmp_path / "mine.gguf", device="cpu", progress=reports.append) as gpt:
+        assert gpt.name == "mine"
+        assert gpt.notes == ["dequantised from Q8_0; differs from the original weights"]
+        assert "dequantised from Q8_0" in repr(gpt)
+        assert gpt.record("a 12").length == 4
+    assert {"converting", "writing safetensors", "loading"} <= {report.stage for report in reports}
+    monkeypatch.setattr(loading, "convert", lambda *_: pytest.fail("converted again"))
+    load(str(tmp_path / "mine.gguf")).close()
+
+
+def test_a_model_of_the_class(saved, home, monkeypatch, tmp_path):
+    shutil.copytree(saved, tmp_path / "class" / "ours")
+    monkeypatch.setenv("GPTWIDGETS_MODELS", str(tmp_path / "class"))
+    with load("ours") as gpt:
+        assert gpt.name == "ours"
+
+
+def test_a_listed_hub_model_may_lie_in_the_class_folder(saved, home, monkeypatch, tmp_path):
+    shutil.copytree(saved, tmp_path / "class" / "gpt2")
+    monkeypatch.setenv("GPTWIDGETS_MODELS", str(tmp_path / "class"))
+    with load("GPT2") as gpt:
+        assert gpt.name == "gpt2"
+
+
+def test_hub_ids_are_judged_before_the_weights_are_fetched(saved, home, monkeypatch):
+    asked = []
+
+    def snapshot(repository, revision, judge, watch):
+        asked.append((repository, revision))
+        judge(saved, ["config.json", "model.safetensors"])
+        return saved
+
+    monkeypatch.setattr("gptwidgets.store.hub.snapshot", snapshot)
+    load("us/tiny", revision="v1").close()
+    load("gpt2").close()
+    assert asked == [
+        ("us/tiny", "v1"),
+        ("openai-community/gpt2", "607a30d783dfa663caf39e06633721c8d4cfcd7e"),
+    ]
+    monkeypatch.setattr(devices, "cgroup_free", lambda: 1000)
+    with pytest.raises(DoesNotFitError):
+        load("us/tiny")
+
+
+# -- what is refused --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("smolm2-135m-instruct", 'did you mean "smollm2-135m-instruct"'),
+        ("no such model", "There is no model named"),
+        ("", "There is no"),
+        (".", "no config"),
+        ("..", "no config"),
+        ("./missing", 'no folder and no .gguf file "./missing"'),
+        ("/missing/model", "no folder and no .gguf file"),
+        ("a/b/c", "no folder and no .gguf file"),
+        ("missing.gguf", 'There is no file "missing.gguf"'),
+        (Path("missing"), "no folder and no .gguf file"),
+        ("\0", "There is no"),
+    ],
+)
+def test_what_is_not_there(home, monkeypatch, tmp_path, given, said):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownModelError) as caught:
+        load(given)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_network_and_no_model(home, monkeypatch):
+    def offline(*_args, **_kwargs):
+        raise ConnectionError("[Errno 101] Network is unreachable")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", offline)
+    with pytest.raises(
+        InstallError, match=r"not in its cache here: .*Network is unreachable\. Is there a network"
+    ):
+        load("us/not-cached-anywhere")
+
+
+@pytest.mark.parametrize("wrong", [3, ["gpt2"], b"gpt2", True, {"name": "gpt2"}])
+def test_wrong_types(home, wrong):
+    with pytest.raises(TypeError, match="Give a name or a path"):
+        load(wrong)
+
+
+def test_what_does_not_go_together(saved, home):
+    model = build()
+    with pytest.raises(TypeError, match="either a name or a path"):
+        gw.load("gpt2", model=model)
+    with pytest.raises(TypeError, match="either a name or a path"):
+        gw.load(tokenizer=words())
+    with pytest.raises(TypeError, match="stays as it is"):
+        gw.load(model=model, device="cpu")
+    with pytest.raises(TypeError, match="must be a transformers model, not Linear"):
+        gw.load(model=torch.nn.Linear(1, 1))
+    with pytest.raises(TypeError, match="must be a transformers tokenizer, not str"):
+        gw.load(model=model, tokenizer="gpt2")
+    with pytest.raises(TypeError, match="has no revisions"):
+        load(revision="main")
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        gw.load(saved, devise="cpu")
+    with pytest.raises(TypeError, match="CancelToken"):
+        load(saved, cancel=True)
+    with pytest.raises(ValueError, match="no device"):
+        load(saved, device="gpu")
+    with pytest.raises(ValueError, match="no dtype"):
+        load(saved, dtype="float8")
+
+
+def test_a_model_in_hand_without_attention(home):
+    from transformers import MambaConfig, MambaForCausalLM
+
+    model = MambaForCausalLM(MambaConfig(vocab_size=97, hidden_size=16, num_hidden_layers=1, state_size=4))
+    with pytest.raises(UnsupportedModelError, match="without softmax attention"):
+        gw.load(model=model)
+
+
+def test_stop(saved, home):
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        load(saved, cancel=token)
+
+
+# -- the default model ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def smol():
+    with gw.load(device="cpu", progress=False) as gpt:
+        yield gpt
+
+
+@pytest.mark.model
+def test_the_default_model_says_what_it_is(smol):
+    assert (smol.name, smol.n_layers, smol.n_heads, smol.n_kv_heads) == ("smollm2-135m-instruct", 30, 9, 3)
+    assert (smol.context_length, smol.dtype) == (8192, torch.float32)
+    assert smol.notes == ["dequantised from Q4_1; differs from the Hub's weights"]
+    assert "dequantised from Q4_1" in repr(smol)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The animal didn't cross the street because it was too tired",
+        "  two spaces,\ttab\n\nnewlines \r\n and a trailing space ",
+        "👩‍👩‍👧‍👦 🇩🇪 é é 你好 مرحبا שלום ½ ² 12345 1,000.5",
+        "\x00\x01\x7f\u200b\u202e\ufeff",
+        "</script><img src=x onerror=alert(1)>",
+        "i'll I'LL they've don't",
+        " ",
+        "def f(x):\n    return x**2  # 3.14",
+    ],
+)
+def test_its_tokenizer_loses_nothing_and_adds_nothing(smol, text):
+    ids = smol.encode(text)
+    assert smol.tokenizer.decode(ids) == text
+    assert not set(ids) & set(smol.tokenizer.all_special_ids)
+    assert smol.record(text).length == len(ids)
+
+
+@pytest.mark.model
+def test_its_special_tokens_digits_and_chat_template(smol):
+    assert smol.encode("<|im_start|>") == [1]
+    assert len(smol.encode("2024")) == 4
+    ids = smol.encode([{"role": "user", "content": "Hi"}])
+    said = smol.tokenizer.decode(ids)
+    assert said.startswith("<|im_start|>system\nYou are a helpful AI assistant named SmolLM")
+    assert said.endswith("<|im_start|>user\nHi<|im_end|>\n")
+    assert (ids[0], ids[-2]) == (1, 2)
+
+
+@pytest.mark.model
+def test_it_speaks_english(smol):
+    ids = torch.tensor([smol.encode("The capital of France is")])
+    out = smol.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=4, do_sample=False)
+    assert "Paris" in smol.tokenizer.decode(out[0])
+
+
+@pytest.mark.model
+def test_it_loads_offline_and_in_seconds():
+    code = """
+import socket, sys, time
+
+def refuse(*_):
+    raise OSError("no network in this test")
+
+socket.socket.connect = refuse
+socket.getaddrinfo = refuse
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.models.llama import LlamaForCausalLM
+import gptwidgets as gw
+begun = time.process_time()
+gpt = gw.load(device="cpu", progress=False)
+print(gpt.name, time.process_time() - begun)
+"""
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    name, seconds = out.stdout.split()
+    assert name == "smollm2-135m-instruct"
+    assert float(seconds) < 3, "seconds of processor time once torch and transformers are imported"
+
+
+@pytest.mark.model
+def test_a_changed_byte_in_it_is_refused(home, tmp_path, monkeypatch):
+    monkeypatch.delenv("GPTWIDGETS_HOME")
+    there = install.installed("smollm2-135m-instruct")
+    monkeypatch.setenv("GPTWIDGETS_MODELS", str(tmp_path / "class"))
+    copy = tmp_path / "class" / "smollm2-135m-instruct"
+    shutil.copytree(there, copy)
+    with (copy / "tokenizer.json").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\xff")
+    with pytest.raises(ChecksumError, match=r'"tokenizer\.json"'):
+        load()
+
+
+@pytest.mark.model
+def test_fetching_it_again_is_a_moment():
+    begun = time.monotonic()
+    folder = fetch_default(progress=False)
+    assert time.monotonic() - begun < 2
+    assert folder == install.installed("smollm2-135m-instruct")
+
+
+@pytest.mark.model
+def test_eager_transformers_and_we_see_the_same_attention(smol):
+    ids = smol.encode("The animal didn't cross the street because it was too tired")
+    folder = install.installed("smollm2-135m-instruct")
+    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32)
+    with torch.no_grad():
+        wanted = model(torch.tensor([ids]), output_attentions=True).attentions
+    record = smol.record(ids)
+    for layer in (0, 13, 29):
+        ours = record["pattern", layer].cpu()
+        assert torch.allclose(ours, wanted[layer][0], atol=1e-5)
+
+
+def test_where_things_are_kept(home):
+    assert paths.models() == home / "models"

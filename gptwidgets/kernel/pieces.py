@@ -3,22 +3,18 @@
 A token is bytes, not a string: one emoji may be four tokens, none of which is text by itself. So ids
 and bytes are kept, and strings are made from them for reading only. Nothing here encodes generated
 text again, because the ids could differ.
-
-Sources: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners" (byte-level BPE);
-Kudo and Richardson 2018, "SentencePiece" (``▁`` for a space, ``<0xE4>`` for a byte).
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, overload
 
 from gptwidgets.kernel.readable import readable, split_characters, visible
+from gptwidgets.kernel.spelling import names, scheme_of
 
 __all__ = ["Span", "Token", "Tokens", "tokens", "visible"]
 
@@ -222,9 +218,9 @@ def tokens(tokenizer: Any, ids: Iterable[int], text: str | None = None) -> Token
     added: dict[int, Any] = getattr(tokenizer, "added_tokens_decoder", None) or {}
     special = {i for i, token in added.items() if getattr(token, "special", True)}
     special |= set(getattr(tokenizer, "all_special_ids", ()))
-    scheme = _scheme(tokenizer)
+    scheme = scheme_of(tokenizer)
     part_of: dict[int, bytes | None] = {}
-    for i, name in zip(unique, _names(tokenizer, unique), strict=True):
+    for i, name in zip(unique, names(tokenizer, unique), strict=True):
         if i in added or i in special:  # written as they are, never in the vocabulary's spelling
             part_of[i] = str(added.get(i, name)).encode()
         else:
@@ -239,105 +235,6 @@ def tokens(tokenizer: Any, ids: Iterable[int], text: str | None = None) -> Token
         pieces[first] = readable(parts[first]) or " "
     spans = None if text is None else _spans(tokenizer, ids, parts, special, text)
     return Tokens(ids, parts, pieces, spans=spans, special=special_at, text=text)
-
-
-@dataclass(frozen=True)
-class _Scheme:
-    """How a vocabulary spells bytes: piece and id → bytes (None: stands for nothing)."""
-
-    part: Callable[[str, int], bytes | None]
-    drops_first_space: bool = False
-
-
-def _gpt2_bytes() -> dict[str, int]:
-    """GPT-2's table from a printable character to the byte it stands for (its `bytes_to_unicode`)."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [b for b in range(256) if b not in set(printable)]
-    return {chr(b): b for b in printable} | {chr(256 + n): b for n, b in enumerate(others)}
-
-
-_BYTE_OF = _gpt2_bytes()
-_BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-
-
-def _byte_level(name: str, _id: int) -> bytes:
-    if all(char in _BYTE_OF for char in name):
-        return bytes(_BYTE_OF[char] for char in name)
-    return name.encode("utf-8", "replace")  # a piece that was never spelt in bytes
-
-
-def _sentence_piece(name: str, _id: int) -> bytes:
-    byte = _BYTE_PIECE.fullmatch(name)
-    return bytes([int(byte[1], 16)]) if byte else name.replace("▁", " ").encode("utf-8", "replace")
-
-
-def _scheme(tokenizer: Any) -> _Scheme:
-    """Find how a tokenizer spells bytes: from its decoder where it has one, else from its vocabulary."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    decoder = getattr(backend, "decoder", None)
-    if decoder is not None:
-        state: dict[str, Any] = json.loads(decoder.__getstate__())
-        steps: list[dict[str, Any]] = state.get("decoders") or [state]
-        kinds = {step["type"]: step for step in steps}
-        if "ByteLevel" in kinds:
-            return _Scheme(_byte_level)
-        if "WordPiece" in kinds:
-            return _word_piece(kinds["WordPiece"]["prefix"])
-        if "BPEDecoder" in kinds:
-            suffix: str = kinds["BPEDecoder"]["suffix"]
-            return _Scheme(lambda name, _: name.replace(suffix, " ").encode("utf-8", "replace"))
-        strips = kinds.get("Strip", {}).get("start", 0) > 0
-        if "Metaspace" in kinds:
-            strips = kinds["Metaspace"].get("prepend_scheme") != "never"
-        if kinds.keys() & {"Metaspace", "ByteFallback"} or _replaces_underline(steps):
-            return _Scheme(_sentence_piece, strips)
-    return _by_vocabulary(tokenizer)
-
-
-def _replaces_underline(steps: list[dict[str, Any]]) -> bool:
-    return any(step["type"] == "Replace" and step["pattern"].get("String") == "▁" for step in steps)
-
-
-def _word_piece(prefix: str) -> _Scheme:
-    def part(name: str, _id: int) -> bytes:
-        joined = name.removeprefix(prefix) if name.startswith(prefix) else " " + name
-        return joined.encode("utf-8", "replace")
-
-    return _Scheme(part, drops_first_space=True)
-
-
-def _by_vocabulary(tokenizer: Any) -> _Scheme:
-    """The spelling of a tokenizer that is not of the tokenizers library, by marks that give it away."""
-    vocabulary: dict[Any, int] = tokenizer.get_vocab() if hasattr(tokenizer, "get_vocab") else {}
-    if "<0x0A>" in vocabulary or hasattr(tokenizer, "sp_model"):
-        return _Scheme(_sentence_piece, bool(getattr(tokenizer, "add_prefix_space", True)))
-    if hasattr(tokenizer, "byte_decoder") or "Ġ" in vocabulary:
-        return _Scheme(_byte_level)
-    if any(isinstance(name, str) and name.startswith("##") for name in vocabulary):
-        return _word_piece("##")
-    if any(isinstance(name, str) and name.startswith("▁") for name in vocabulary):
-        return _Scheme(_sentence_piece, drops_first_space=True)
-    return _Scheme(lambda _, i: str(tokenizer.decode([i])).encode("utf-8", "replace"))
-
-
-def _names(tokenizer: Any, ids: list[int]) -> list[str | bytes | None]:
-    """The vocabulary's spelling of each id; None for an id it does not have."""
-    size = len(tokenizer)
-    added: dict[int, Any] = getattr(tokenizer, "added_tokens_decoder", None) or {}
-    known = [i for i in ids if 0 <= i < size or i in added]
-    try:
-        found: list[Any] = tokenizer.convert_ids_to_tokens(known)
-    except Exception:  # noqa: BLE001 — a slow tokenizer with a hole in its vocabulary: ask one by one
-        found = [_name(tokenizer, i) for i in known]
-    names = dict(zip(known, found, strict=True))
-    return [names.get(i) for i in ids]
-
-
-def _name(tokenizer: Any, token_id: int) -> Any:
-    try:
-        return tokenizer.convert_ids_to_tokens([token_id])[0]
-    except Exception:  # noqa: BLE001 — whatever it raises, this id has no name
-        return None
 
 
 def _spans(

@@ -160,7 +160,7 @@ def test_describe_says_what_a_token_looks_at():
     assert describe(record, "mean", "max", 3).startswith("layer mean head max: 'it' looks most at")
     with pytest.raises(IndexError, match="tokens 0 to 3"):
         describe(record, 0, 0, query=4)
-    with pytest.raises(IndexError, match="layers 0 to 0"):
+    with pytest.raises(IndexError, match="layer 7 does not exist"):
         describe(record, 7, 0)
 
 

@@ -274,7 +274,7 @@ def test_a_long_text_is_quick(byte_level):
     assert len(ids) == 32_768
     took = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()  # others may keep the machine busy
         tokens(byte_level, ids, text).wire()
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     assert min(took) < 0.2

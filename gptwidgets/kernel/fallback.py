@@ -8,6 +8,7 @@ weights [1, H, T, T] out of its output. The same hooks give the self-check its r
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -58,34 +59,31 @@ def weights(
         The weights [1, H, T, T] by layer, and the last hidden state [1, T, D].
     """
     found: dict[int, Tensor] = {}
+    heard: dict[int, weakref.ref[Tensor]] = {}
     base = model.base_model
     length = text.shape[1]
-
-    def before(layer: int) -> Callable[..., None]:
-        def look(*_: Any) -> None:
-            if on_layer:
-                on_layer(layer)
-
-        return look
 
     def after(layer: int) -> Callable[..., None]:
         def take(module: nn.Module, _args: Any, output: Any) -> None:
             del module
             w = _square(output, length)
-            if w is None or (layers is not None and layer not in layers):
-                return
-            if layer in found:
+            if w is None or (layer in heard and heard[layer]() is w):
+                return  # nothing, or what a module inside of this one has returned already
+            if layer in heard:
                 raise UnsupportedModelError(
                     f"This model runs layer {layer} several times; that cannot be shown yet."
                 )
-            found[layer] = w.detach()
+            heard[layer] = weakref.ref(w)
+            if on_layer:
+                on_layer(layer)
+            if layers is None or layer in layers:
+                found[layer] = w
 
         return take
 
     with ExitStack() as hooks:
         hooks.enter_context(eager(model))
         for layer, module in attention_modules(base):
-            hooks.enter_context(module.register_forward_pre_hook(before(layer)))
             hooks.enter_context(module.register_forward_hook(after(layer)))
         asked = "output_attentions" in inspect.signature(base.forward).parameters
         out = base(input_ids=text, use_cache=False, **({"output_attentions": True} if asked else {}))
@@ -93,18 +91,13 @@ def weights(
 
 
 def attention_modules(base: nn.Module) -> list[tuple[int, nn.Module]]:
-    """The attention modules in order, with their layers' numbers: the outermost of each layer."""
+    """The modules that may return weights, with their layers' numbers; some lie within another."""
     found: list[tuple[int, nn.Module]] = []
-    inside: tuple[str, ...] = ()
     for path, module in base.named_modules():
-        if "attention" not in type(module).__name__.lower() or (inside and path.startswith(inside)):
-            continue
-        inside = (*inside, f"{path}.")
-        layer = getattr(module, "layer_idx", None)
-        if layer is None:
+        if "attention" in type(module).__name__.lower():
             numbers = [int(part) for part in path.split(".") if part.isdigit()]
-            layer = numbers[0] if numbers else len(found)
-        found.append((layer, module))
+            layer = getattr(module, "layer_idx", None)
+            found.append((numbers[0] if layer is None and numbers else layer or 0, module))
     return found
 
 

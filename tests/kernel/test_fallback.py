@@ -128,3 +128,17 @@ def test_a_model_that_runs_its_layers_again_is_refused() -> None:
     with pytest.raises(UnsupportedModelError, match="several times"):
         attention.attach(model)
     assert model.config._attn_implementation == before
+
+
+def test_jamba_has_a_decoder_layer_called_attention_around_its_attention() -> None:
+    torch.manual_seed(0)
+    config = transformers.JambaConfig(
+        **{**GROUPED, "num_hidden_layers": 4, "attn_layer_period": 2, "attn_layer_offset": 1},
+        num_experts=2,
+        mamba_d_state=4,
+        mamba_dt_rank=4,
+        use_mamba_kernels=False,
+    )
+    attached = attention.attach(transformers.JambaForCausalLM(config).eval())
+    assert attached.kind == "interface"
+    assert attached.layers == (1, 3)

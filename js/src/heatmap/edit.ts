@@ -4,7 +4,7 @@ import { type Child, h } from "../dom";
 import type { Panels } from "./panels";
 import { button } from "./ui";
 
-export function textEdit({ traits, editing }: Panels): Child {
+export function textEdit({ traits, editing, ask }: Panels): Child {
   const draft = signal(traits.text.peek());
   const change = editing.peek(); // otherwise it is the first text, and there is nothing to go back to
   const leave = (): void => {
@@ -14,7 +14,8 @@ export function textEdit({ traits, editing }: Panels): Child {
     if (draft.peek() === "") return;
     traits.query.value = null;
     traits.key.value = null;
-    traits.text.value = draft.peek();
+    if (traits.text.peek() === draft.peek()) ask("again");
+    else traits.text.value = draft.peek();
     leave();
   };
   const onkeydown = (event: KeyboardEvent): void => {

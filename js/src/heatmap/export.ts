@@ -59,13 +59,9 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
   const inner = width - 2 * margin;
   const [kind, caption] = kindAndCaption(traits);
   const { name = "", length = 0 } = traits.info.peek();
-  const title = traits.title.peek() || headTitle(traits.layer.peek(), traits.head.peek());
-  const about = [
-    name,
-    headTitle(traits.layer.peek(), traits.head.peek()).toLowerCase(),
-    kind,
-    length && tokenCount(length),
-  ];
+  const head = headTitle(traits.layer.peek(), traits.head.peek());
+  const title = traits.title.peek() || head;
+  const about = [name, traits.title.peek() && head.toLowerCase(), kind, length && tokenCount(length)];
   const side = Math.round(inner * 0.78);
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d");

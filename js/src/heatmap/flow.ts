@@ -57,18 +57,6 @@ export function mountFlow(panels: Panels): HTMLElement {
 
   const plain = ([from, to]: Passage): string => shown.slice(from, to).map(written).join("");
 
-  const near = new IntersectionObserver(
-    (entries) => {
-      for (const { target, isIntersecting } of entries) {
-        const index = blocks.indexOf(target as HTMLElement);
-        if (isIntersecting) open(index);
-        else if (target.childElementCount > 0) target.textContent = plain(cuts[index] as Passage);
-      }
-    },
-    { rootMargin: "400px 0px" },
-  );
-  onEnd(() => near.disconnect());
-
   /** How far from nothing a weight stands on the legend. */
   const strength = (value: number): number => {
     const { at, signed } = palette.peek();
@@ -204,6 +192,18 @@ export function mountFlow(panels: Panels): HTMLElement {
       mark();
     },
   });
+
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const index = blocks.indexOf(target as HTMLElement);
+        if (isIntersecting) open(index);
+        else if (target.childElementCount > 0) target.textContent = plain(cuts[index] as Passage);
+      }
+    },
+    { root: host, rootMargin: "300px 0px" },
+  );
+  onEnd(() => near.disconnect());
 
   follow(() => {
     const { pieces: now = [], ids = [], groups = null, special: marks = [] } = traits.tokens.value;

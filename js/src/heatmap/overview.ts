@@ -6,6 +6,7 @@ import { whole } from "./format";
 import { grid } from "./grid";
 import { column } from "./layout";
 import type { Panels } from "./panels";
+import { jobLine } from "./states";
 import { button, iconButton, type Options, pick, popover, toggle } from "./ui";
 
 const ORDERS: Options<Sort> = [
@@ -134,16 +135,22 @@ function marks({ traits, ask, arrangement }: Panels): Child {
     traits.filter.value.length > 0 && h("span", {}, `${whole(kept)} heads left`),
     !ranked && shared > 0 && shared < heads && h("span", {}, h("i.gw-bracket"), "shared keys"),
     !ranked && windows.some(Boolean) && h("span", {}, h("i.gw-dots"), "sliding window"),
-    (traits.scores.value.sampled ?? sampled) &&
-      h(
-        "span",
-        { title: "Scores and thumbnails from 64 queries a head, spread evenly over the text" },
-        "sampled ",
+    traits.status.value === "ready" && traits.progress.value.stage
+      ? h(
+          "span",
+          {},
+          `${traits.progress.value.stage} · ${jobLine(traits.progress.value)} `,
+          link("stop", () => ask("stop")),
+        )
+      : (traits.scores.value.sampled ?? sampled) &&
         h(
-          "button.gw-link",
-          { type: "button", onclick: () => ask("scores", { exact: true }) },
-          "compute exactly",
+          "span",
+          { title: "Scores and thumbnails from 64 queries a head, spread evenly over the text" },
+          "sampled ",
+          link("compute exactly", () => ask("scores", { exact: true })),
         ),
-      ),
   ];
 }
+
+const link = (words: string, onclick: () => void): Child =>
+  h("button.gw-link", { type: "button", onclick }, words);

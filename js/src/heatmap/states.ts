@@ -29,7 +29,9 @@ export function jobLine(progress: Progress): string {
   const bytes = unit === "B" || unit === "bytes";
   const count = (value: number): string => whole(Math.round(bytes ? value / 1e6 : value));
   const amount =
-    part === undefined ? "" : `${count(done)} of ${count(total ?? 0)} ${bytes ? "MB" : unit}`.trim();
+    part === undefined || (total ?? 0) <= 1
+      ? ""
+      : `${count(done)} of ${count(total ?? 0)} ${bytes ? "MB" : unit}`.trim();
   const share100 = part === undefined ? "" : `${Math.floor(part * 100)} %`;
   return [amount, share100, timeLeft(left)].filter(Boolean).join(" · ") || "one moment";
 }
@@ -86,20 +88,27 @@ function invitation(panels: Panels): Child {
   );
 }
 
-function failure({ traits, editing }: Panels): Child {
-  const { error, editable } = traits;
+function failure({ traits, editing, ask }: Panels): Child {
+  const { error, editable, status } = traits;
+  const change = (): void => {
+    editing.value = true;
+  };
   return h(
     "div.gw-card",
     { role: "alert" },
-    h("h3", {}, () => (traits.status.value === "closed" ? "Closed" : "This did not work")),
+    h("h3", {}, () => (status.value === "closed" ? "Closed" : "This did not work")),
     h("p", {}, () => error.value.message || "The model was closed before anything was recorded."),
     h("p", {}, () => error.value.action),
     () =>
       editable.value &&
+      status.value === "error" &&
       !editing.value &&
-      button("Change the text", () => {
-        editing.value = true;
-      }),
+      h(
+        "div.gw-group",
+        {},
+        button("Record again", () => ask("again")),
+        button("Change the text", change),
+      ),
   );
 }
 

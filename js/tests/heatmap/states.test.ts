@@ -32,6 +32,21 @@ describe("states", () => {
     expect(button(card, "Change the text")).toBeDefined();
   });
 
+  it("records the same text again after an error", () => {
+    const model = fakeModel({ status: "error", error: { message: "Stopped." }, editable: true });
+    button(show(model), "Record again").click();
+    expect(model.sent.at(-1)).toMatchObject({ kind: "again" });
+  });
+
+  it("shows a job that runs beside the pictures in the overview's last line, and stops it", () => {
+    const model = fakeModel({ ...READY, progress: { stage: "exact scores", done: 0.4, total: 1 } });
+    const footer = show(model).querySelector(".gw-overview footer") as HTMLElement;
+    expect(footer.textContent).toContain("exact scores · 40 %");
+    expect(footer.querySelector(".gw-card")).toBeNull();
+    button(footer, "stop").click();
+    expect(model.sent.at(-1)).toMatchObject({ kind: "stop" });
+  });
+
   it("keeps the pictures of a closed model, with a note", () => {
     const root = show(fakeModel({ ...READY, status: "closed" }));
     expect(root.querySelector(".gw-card")).toBeNull();

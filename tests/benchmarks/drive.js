@@ -6,10 +6,12 @@ window.gwBench = (() => {
   const kernel = () => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   const matrix = () => document.querySelector(".gw-heatmap [data-tiles-pending]");
 
+  let missing = []; // of the first picture, when it was last looked at
+
   const patience = (promise, what, seconds = 120) =>
     Promise.race([
       promise,
-      new Promise((_, fail) => setTimeout(() => fail(new Error(`waited ${seconds} s for ${what}`)), seconds * 1000)),
+      new Promise((_, fail) => setTimeout(() => fail(new Error(`waited ${seconds} s for ${what} (${missing})`)), seconds * 1000)),
     ]);
 
   /**
@@ -20,11 +22,16 @@ window.gwBench = (() => {
     const cell = book().widgets[index];
     cell.outputArea.model.clear();
     await window.gwTest.show(index);
+    book().activeCellIndex = index;
     await frame();
     const start = performance.now();
     window.jupyterapp.commands.execute("notebook:run-cell");
     const painted = async () => {
-      while (!there(cell.node)) await frame();
+      while (!there(cell.node)) {
+        const error = cell.outputArea.model.toJSON().find((output) => output.output_type === "error");
+        if (error) throw new Error(`${error.ename}: ${error.evalue}`);
+        await frame();
+      }
       const end = performance.now();
       return [end - start, performance.timeOrigin + end];
     };
@@ -39,23 +46,21 @@ window.gwBench = (() => {
   const oursPainted = (node) => {
     const root = node.querySelector('.gw-heatmap[data-status="ready"]');
     const head = root?.querySelector("[data-tiles-pending]");
-    return (
-      Boolean(head?.dataset.painted) &&
-      head.dataset.tilesPending === "0" &&
-      root.querySelector(".gw-flow [data-token]") !== null &&
-      overviewPainted(root.querySelector(".gw-grid"))
-    );
+    const parts = {
+      ready: Boolean(root),
+      head: Boolean(head?.dataset.painted) && head.dataset.tilesPending === "0",
+      text: Boolean(root?.querySelector(".gw-flow [data-token]")),
+      overview: overviewPainted(root?.querySelector(".gw-grid canvas")),
+    };
+    missing = Object.keys(parts).filter((part) => !parts[part]);
+    return missing.length === 0;
   };
 
   /** Whether thumbnails are drawn: what stands in their place until then is not opaque. */
-  function overviewPainted(grid) {
-    const canvas = grid?.querySelector("canvas");
-    if (!canvas?.width || !canvas.height) return false;
-    const context = canvas.getContext("2d");
-    return [0.35, 0.5, 0.65].some((share) => {
-      const { data } = context.getImageData(0, Math.round(canvas.height * share), canvas.width, 1);
-      return data.filter((value, i) => i % 4 === 3 && value === 255).length > canvas.width / 8;
-    });
+  function overviewPainted(canvas) {
+    if (!(canvas?.width > 0 && canvas.height > 64)) return false;
+    const { data } = canvas.getContext("2d").getImageData(0, canvas.height >> 1, canvas.width, 32);
+    return data.filter((value, i) => i % 4 === 3 && value === 255).length > 3 * canvas.width; // a tenth
   }
 
   /** Resolves with the time of the first drawing in which nothing is missing and that `fits`. */

@@ -22,7 +22,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 lab: setup model ## set everything up and open JupyterLab on the first notebook
-	.venv/bin/jupyter lab $(ROOT_FLAG) $(LAB_FLAGS) notebooks/01_attention.ipynb
+	.venv/bin/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/01_attention.ipynb $(LAB_FLAGS)
 
 test: setup model browser ## run every check and every test
 	$(PY) -m tests

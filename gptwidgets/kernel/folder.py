@@ -164,11 +164,11 @@ def load_folder(
                 attn_implementation="eager",  # `attach` puts ours in
                 local_files_only=True,
                 output_loading_info=True,
+                device_map={"": where},  # straight there, not by way of the CPU's memory
             )
             model, found = loaded
-            _check_complete(found, name)
-            model = model.to(where)
             del loaded
+            _check_complete(found, name)
         progress(Report("loading", 2, 3, "steps"))
         gpt = GPT(model, tokenizer, name=name, why=why, notes=notes)
     progress(Report("loading", 3, 3, "steps"))

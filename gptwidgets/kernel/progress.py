@@ -63,13 +63,14 @@ class _Bar:
             self._bar = tqdm(
                 desc=report.stage,
                 total=report.total,
+                initial=round(report.done),
                 unit="B" if in_bytes else f" {report.unit}",
                 unit_scale=in_bytes,
                 unit_divisor=1000,
                 leave=False,
             )
         self._bar.total = report.total
-        self._bar.n = report.done
+        self._bar.n = round(report.done)
         self._bar.refresh()
 
     def close(self) -> None:

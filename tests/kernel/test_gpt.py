@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -259,6 +260,30 @@ def test_out_of_memory_is_said_in_words_and_forgotten(gpt, monkeypatch):
     assert held[0]() is None
     monkeypatch.undo()
     assert gpt.record(IDS).length == 20
+
+
+def test_a_real_limit_on_memory_is_survived():
+    code = """
+import resource
+import torch
+from tests.kernel.test_gpt import GPT, build
+from gptwidgets.errors import OutOfMemory
+
+gpt = GPT(build(max_position_embeddings=100_000), name="tiny")
+gpt.record([5] * 10)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 10_000_000, resource.RLIM_INFINITY))
+try:
+    gpt.record([5] * 30_000, progress=False)
+except OutOfMemory as error:
+    print("said:", error)
+print("next:", gpt.record([5] * 10).length)
+"""
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "said: There is not enough memory to read 30,000 tokens" in out.stdout, out.stderr
+    assert "next: 10" in out.stdout
 
 
 def test_two_recordings_at_once_are_both_right(gpt):

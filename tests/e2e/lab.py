@@ -171,6 +171,10 @@ class NotebookPage:
         """Return the output area of a cell."""
         return self.cell(index).locator(".jp-Cell-outputArea")
 
+    def shows_heatmap(self, index: int) -> bool:
+        """Return whether a cell has put out a heatmap, drawn already or not."""
+        return self.page.evaluate("index => gwTest.heatmaps(index)", index) > 0
+
     def heatmap(self, index: int, *, status: str | None = "ready") -> Locator:
         """Return the root of the heatmap in a cell's output, once it says that it is in this state."""
         root = self.output(index).locator(".gw-heatmap").first

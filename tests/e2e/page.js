@@ -96,6 +96,10 @@ window.gwTest = (() => {
 
   return {
     idle, theme, prepare, run, append, show, mark, settle, value,
+    // Known from the outputs themselves: the page may still be about to draw them.
+    heatmaps: (index) => cell(index).model.outputs.toJSON().filter(({ data }) =>
+      data?.["application/vnd.jupyter.widget-view+json"] && `${data["text/plain"]}`.startsWith("AttentionHeatmap("),
+    ).length,
     codeCells: () => book().widgets.flatMap((w, i) => (w.model.type === "code" ? [i] : [])),
     // The output itself where there is one, without the prompt beside it.
     outputWidth: (index) => {

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,8 @@ def manifest(folder: Path) -> dict[str, Any] | None:
 def check(folder: Path, *, thorough: bool = False) -> None:
     """Compares a folder with its manifest.
 
-    Sizes and times of change are compared in a moment; a file whose time differs (it was copied, or changed)
-    is read and hashed, and given its old time again where that is allowed.
+    Sizes and times of change are compared in a moment. A file whose time differs was copied, or changed: it
+    is hashed, and where it is right its time is put right, or remembered (in a folder that is only read).
 
     Args:
         folder: a model folder with a manifest.
@@ -81,14 +81,33 @@ def check(folder: Path, *, thorough: bool = False) -> None:
             found = path.stat()
         except OSError:
             raise ChecksumError(f'"{name}" is missing from "{folder}"; {_AGAIN}') from None
-        if found.st_size == facts["bytes"] and not thorough and abs(found.st_mtime - facts["time"]) < 2:
-            continue  # within 2 s: some file systems keep no finer times
+        if found.st_size == facts["bytes"] and not thorough:
+            if abs(found.st_mtime - facts["time"]) < 2:  # some file systems keep no finer times
+                continue
+            if _remembered().get(str(path)) == [found.st_mtime_ns, facts["sha256"]]:
+                continue
         if found.st_size != facts["bytes"] or sha256(path) != facts["sha256"]:
             raise ChecksumError(f'"{name}" in "{folder}" is not as it was installed; {_AGAIN}')
         try:
             os.utime(path, (facts["time"], facts["time"]))
         except OSError:
-            continue  # a shared folder that is only read is hashed each time
+            _remember(path, [found.st_mtime_ns, facts["sha256"]])
+
+
+def _remembered() -> dict[str, Any]:
+    """Files of shared folders that were hashed and right: [time of change, SHA-256] by path."""
+    try:
+        found = json.loads((paths.home() / "verified.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _remember(path: Path, facts: list[Any]) -> None:
+    with suppress(OSError, InstallError):  # then it is hashed again the next time
+        file = paths.writable(paths.home()) / f"verified.{os.getpid()}.part"
+        file.write_text(json.dumps({**_remembered(), str(path): facts}), "utf-8")
+        file.replace(paths.home() / "verified.json")
 
 
 _AGAIN = "delete that folder and load the model again."

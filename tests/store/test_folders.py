@@ -178,15 +178,28 @@ def test_a_copy_is_hashed_once_and_then_trusted(model, monkeypatch):
     check(model)
 
 
-def test_a_copy_that_is_only_read_is_hashed_each_time(model, monkeypatch):
+def test_a_copy_that_is_only_read_is_hashed_once_and_remembered(model, monkeypatch, tmp_path):
+    monkeypatch.setenv("GPTWIDGETS_HOME", str(tmp_path / "home"))
     os.utime(model / "model.safetensors", (1, 1))
+    hashed = []
 
     def refuse(*_):
         raise PermissionError(13, "read-only")
 
-    monkeypatch.setattr("os.utime", refuse)
-    check(model)
-    check(model)
+    plain = folders.sha256
+    monkeypatch.setattr(folders, "sha256", lambda path: hashed.append(path.name) or plain(path))
+    with monkeypatch.context() as only_read:
+        only_read.setattr("os.utime", refuse)
+        check(model)
+        check(model)
+        assert hashed == ["model.safetensors"]
+    os.utime(model / "model.safetensors", (2, 2))  # another change: looked at again
+    with monkeypatch.context() as only_read:
+        only_read.setattr("os.utime", refuse)
+        check(model)
+        (tmp_path / "home" / "verified.json").write_text("broken")
+        check(model)
+    assert hashed == ["model.safetensors"] * 3
 
 
 def test_a_manifest_of_another_format_is_none(model):

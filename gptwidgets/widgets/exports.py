@@ -42,8 +42,23 @@ class Exports(Recording):
         return self.record.to_pandas(self.layer, self.head)
 
     def figure(self) -> go.Figure:
-        """The chosen head as a Plotly figure."""
-        return self.record.figure(self.layer, self.head)
+        """What is on the screen as a Plotly figure: the chosen head, the part in view, scale and sink.
+
+        Raises:
+            DoesNotFitError: more than 2,048 × 2,048 cells are in view.
+        """
+        from gptwidgets.kernel import figure
+
+        view = self._picture(self.record)
+        return figure.figure(
+            view.record,
+            view.layer,
+            view.head,
+            rows=view.rows,
+            cols=view.cols,
+            scale=view.scale,
+            sink_hidden=view.sink_hidden,
+        )
 
     def png(self, *, width: int | None = None, dark: bool = False, max_bytes: int | None = None) -> bytes:
         """The picture as PNG: axes, legend and caption included.

@@ -142,11 +142,20 @@ class AttentionHeatmap(Displayed, Shared):
             self._later(self._speak, service.CHOSEN)
         elif (record := self._used()) is not None:
             self._speak(record)  # who sets it in Python reads it in the next line
-        if self._late is not None:
-            self._late.cancel()
+        self._cancel_late()
         self._late = threading.Timer(SETTLED, self._later, (self._settle, service.EXACT))
         self._late.daemon = True
         self._late.start()
+
+    def _cancel_late(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+
+    def close(self) -> None:
+        """Takes the widget off all pages, stops its jobs, and lets go of its record."""
+        if self.comm is not None:
+            self._cancel_late()
+        super().close()
 
     @t.observe("sort", "filter")
     def _sorted(self, _change: Any = None) -> None:

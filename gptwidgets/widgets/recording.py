@@ -16,7 +16,7 @@ import traitlets as t
 
 from gptwidgets.errors import ClosedError, TextError
 from gptwidgets.kernel import budget, captions, scores, tiles
-from gptwidgets.kernel.worker import CancelToken, Worker
+from gptwidgets.kernel.worker import CancelToken, Report, Worker
 from gptwidgets.widgets import opening
 from gptwidgets.widgets.base import told
 from gptwidgets.widgets.looks import Looks
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gptwidgets.kernel.gpt import GPT
-    from gptwidgets.kernel.progress import Report
     from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.widgets.wire import Steps
 
@@ -43,7 +42,7 @@ ACTIONS = {
     "ClosedError": "Load the model again with gw.load() and make a new widget.",
 }
 
-arrays = Worker("gptwidgets arrays")  # reads the records that belong to no GPT
+arrays = Worker("gptwidgets arrays")  # reads the records that belong to no GPT, or to a closed one
 
 
 class Run:
@@ -137,6 +136,13 @@ class Recording(Looks):
         self._cancel_run()
         self._wire.cancel_all()
 
+    def close(self) -> None:
+        """Takes the widget off all pages, stops its jobs, and lets go of its record."""
+        if self.comm is not None:
+            self.stop()
+            self._record = None
+        super().close()
+
     # The flow
 
     def _cancel_run(self) -> None:
@@ -145,7 +151,8 @@ class Recording(Looks):
 
     @property
     def _reader(self) -> Worker:
-        return self._gpt.reader if self._gpt is not None else arrays
+        gpt = self._gpt
+        return arrays if gpt is None or gpt.closed or gpt.reader.closed else gpt.reader
 
     @property
     def _speaking(self) -> bool:
@@ -205,8 +212,15 @@ class Recording(Looks):
         hide = self._pending.get(
             "hide_sink", self.hide_sink if self._sink_chosen else record.causal and not record.signed
         )
-        table = yield from quietly(scores.table_steps(record, sampled=sampled))
-        table = self._with_induction(table)
+        tell = throttled(lambda progress: self._progress(run, progress))
+        steps = scores.table_steps(record, sampled=sampled)
+        while True:
+            try:
+                tell(Report("preparing the picture", next(steps), 1.0))
+            except StopIteration as stop:
+                table = self._with_induction(stop.value)
+                break
+            yield
         layer, head = self._which(record, table)
         traits = yield from opening.grid(record, name, sink_hidden=hide)
         traits |= yield from opening.large(
@@ -324,16 +338,6 @@ class Recording(Looks):
         self._cancel_run()
         error = {"type": "ClosedError", "message": "The model was closed.", "action": ACTIONS["ClosedError"]}
         self._say(status="closed", progress={}, error=error)
-
-
-def quietly(steps: Generator[float, None, Any]) -> Generator[None, None, Any]:
-    """Runs a job that tells how far it is, and tells nobody."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-        yield
 
 
 def throttled(tell: Callable[[dict[str, Any]], None]) -> Callable[[Report], None]:

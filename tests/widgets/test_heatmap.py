@@ -161,7 +161,7 @@ def test_an_array_knows_its_layers_at_once(weights):
 def test_layers_that_were_not_recorded_do_not_exist(gpt):
     heat = AttentionHeatmap(gpt.record("abc", layers=[1])).wait(20)
     assert heat.layer == 1
-    with pytest.raises(IndexError, match="layer 0 does not exist; this record has layers 1$"):
+    with pytest.raises(IndexError, match=r"layer 0 does not exist; this record has layers 1$"):
         heat.layer = 0
 
 

@@ -171,7 +171,18 @@ def test_a_model_closed_under_the_widget_leaves_the_picture(gpt):
     assert heat.status == "closed"
     page = FakePage(heat)
     content, _ = page.ask("line", **page.about(layer=0, head=0, query=1))
-    assert content["ok"] is False
+    assert content["ok"]  # what was recorded can still be explored
+
+
+def test_a_closed_widget_stops_what_it_does(gpt, gate):
+    heat = AttentionHeatmap(gpt, "abc")
+    run = heat._run
+    heat.close()
+    gate.release()
+    assert run.done.wait(20)
+    assert run.token.cancelled
+    heat.close()
+    assert AttentionHeatmap(gpt, "abcd").wait(20).status == "ready"
 
 
 def test_a_model_closed_during_a_recording(gpt, gate):

@@ -7,6 +7,7 @@ import { niceStep } from "./viewport";
 
 /** CSS pixels between the plot and its labels. */
 export const GAP = 6;
+const SPACED = /^(·)(.+)$/su; // a token that begins with a space
 
 export function paintAxes(on: Canvas2D, scene: Scene): void {
   const { plot, right, bottom, theme, type, font } = scene;
@@ -38,15 +39,30 @@ function paintAxis(on: Canvas2D, scene: Scene, across: boolean): void {
   for (let token = Math.max(0, Math.ceil((start - 0.5) / step) * step); token + 0.5 <= end; token += step) {
     const text = words ? labelOf(scene, token, most, font) : whole(token);
     const at = across ? scene.x(token + 0.5) : scene.y(token + 0.5);
-    if (turned) write(on, text, [-bottom - GAP, at], "right", theme.ink);
+    if (turned) label(on, scene, font, text, [-bottom - GAP, at], "right");
     else if (across) {
       if (!words) stroke(on, theme.line, at, bottom, at, bottom + 4);
       const last = scene.width - measure.width(text, font) / 2 - 1; // not cut by the edge
-      write(on, text, [Math.min(at, last), bottom + GAP + type / 2 + 1], "center", theme.ink);
+      label(on, scene, font, text, [Math.min(at, last), bottom + GAP + type / 2 + 1], "center");
     } else {
       if (!words) stroke(on, theme.line, plot.x - 4, at, plot.x, at);
-      write(on, text, [plot.x - GAP, at], "right", theme.ink);
+      label(on, scene, font, text, [plot.x - GAP, at], "right");
     }
   }
   on.restore();
+}
+
+/** A token or a number; the dot of a leading space is quieter than the letters after it. */
+function label(
+  on: Canvas2D,
+  { measure, theme }: Scene,
+  font: string,
+  text: string,
+  [x, y]: readonly [number, number],
+  align: "right" | "center",
+): void {
+  const [, dot = "", rest = text] = SPACED.exec(text) ?? [];
+  const end = align === "center" ? x + measure.width(text, font) / 2 : x;
+  write(on, rest, [end, y], "right", theme.ink);
+  if (dot) write(on, dot, [end - measure.width(rest, font), y], "right", theme.line);
 }

@@ -121,7 +121,7 @@ def sha256(path: Path, watch: Watch = NOBODY) -> str:
             watch.stop()
             total.update(block)
             done += len(block)
-            watch.tell(f"checking {path.name}", done, size, "bytes")
+            watch.tell(f"checking {path.name.lstrip('.')}", done, size, "bytes")
     return total.hexdigest()
 
 

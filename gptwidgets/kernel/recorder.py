@@ -60,10 +60,7 @@ class Recorder:
                 f"This model runs layer {layer} several times; that cannot be shown yet."
             )
         if key.shape[2] > now.stop:
-            more = key.shape[2] - now.stop
-            raise UnsupportedModelError(
-                f"Layer {layer} attends to {more} keys that are no tokens of the text."
-            )
+            raise UnsupportedModelError(f"Layer {layer} attends to keys that are no tokens of the text.")
         self._seen[layer] = weakref.ref(query)
         if t == self.length:
             self.kept[layer] = LayerQK(compact(query[0]), compact(key[0, :, -t:]), **rest)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gptwidgets.kernel.mask import EVERYTHING, Band, Matrix, Rule
 
-ROWS = 256  # the log-sum-exp of a head is kept in blocks of this many rows
+ROWS = 128  # the log-sum-exp of a head is kept in blocks of this many rows
 COLS = 4096  # columns whose logits are held at a time
 LOWEST = torch.finfo(torch.float32).min
 TINY = 1e-38  # keeps a division by an empty row from being one by zero
@@ -196,7 +196,7 @@ class QKSource:
         if (
             isinstance(rows, range)
             and rows.start % ROWS == 0
-            and (len(rows) == ROWS or rows.stop == self.length)
+            and (rows.stop % ROWS == 0 or rows.stop == self.length)
         ):
             self._keep(layer, heads, rows, torch.stack([whole, rest]).log_().add_(top))
         return Rows(w.div_(whole[..., None]), rest / whole, keys / whole, cols, nats)
@@ -226,7 +226,8 @@ class QKSource:
         kept, done = self._kept(layer)
         kept[:, list(heads), rows.start : rows.stop] = lse.clamp_min_(LOWEST)
         for h in heads:
-            done[h][rows.start // ROWS] = True  # last: another thread may look at any time
+            for block in _blocks(rows):
+                done[h][block] = True  # last: another thread may look at any time
 
     def _compute_lse(self, layer: int, heads: Sequence[int], rows: range) -> Tensor:
         shape = len(heads), len(rows)

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
-from gptwidgets.errors import GPTWidgetsError
 from gptwidgets.widgets.exports import PICTURE_MOST, Exports
 from gptwidgets.widgets.wire import Reply, log
 
@@ -58,22 +57,26 @@ class Displayed(Exports):
     def _ipython_display_(self, **_options: Any) -> None:
         bundle = self._repr_mimebundle_()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        publish({**(data or {}), "text/plain": repr(self)}, metadata)
         shell = shell_here()
         kernel: Any = getattr(shell, "kernel", None)
         if shell is None or kernel is None:
-            return  # a terminal: the text was all
+            publish({"text/plain": repr(self)}, {})  # a terminal
+            return
+        said = (
+            f"{type(self).__name__}({self._gpt.name if self._gpt is not None else ''})"  # stays in the file
+        )
+        publish({**(data or {}), "text/plain": said}, metadata)
         parent = kernel.get_parent() or {}
         cell = parent.get("metadata", {}).get("cellId", "")
-        self._supersede(cell, parent.get("header", {}).get("msg_id", ""))
         self._wake()
         still = uuid.uuid4().hex
-        if (
-            not cell
-        ):  # no page that is known to us; perhaps nbconvert, which takes what is there at the cell's end
-            with contextlib.suppress(GPTWidgetsError):
-                if self.status != "empty":
-                    self._png = self._python_picture(self.record)
+        if cell:
+            self._supersede(cell, parent.get("header", {}).get("msg_id", ""))
+        elif (
+            self.status != "empty"
+        ):  # no page that we know of: nbconvert takes what is there at the cell's end
+            with contextlib.suppress(Exception):  # the widget itself says what went wrong
+                self._png = self._python_picture(self.record)
         self._publish_still(still, update=False)
         self._stills = [*self._stills, still][-DISPLAYS:]
         if cell:
@@ -120,6 +123,8 @@ class Displayed(Exports):
                 f'<img width="{WIDTH}" src="data:image/png;base64,{data["image/png"]}">' if self._png else ""
             )
             data = {"text/html": f"<p>{escape(missing())}</p>{image}", "text/plain": missing()}
+        elif self.error and not self._png:
+            data = {"text/plain": self.error["message"]}
         elif self._png:
             data["text/plain"] = "A picture of the attention heatmap; run the cell to make it live."
         publish(data, {"image/png": {"width": WIDTH}}, transient={"display_id": still}, update=update)

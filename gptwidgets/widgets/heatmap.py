@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+WITHIN = ("query", "key", "view")  # places in one text, which mean nothing in the next
 SETTLED = 0.8  # seconds without a change, after which the chosen head becomes the picture that stays
 
 
@@ -77,6 +78,7 @@ class AttentionHeatmap(Displayed, Shared):
             layer = record.layers[0]  # 0 may not be among them
         given = {name: place for name, place in (("layer", layer), ("head", head)) if place is not None}
         super().__init__(**{"editable": self._gpt is not None, **given, **options})
+        self._pending = {name: options[name] for name in WITHIN if name in options}
         if self._gpt is not None:
             self._gpt.on_close(self._gpt_closed)
             self._say(notes=list(self._gpt.notes))
@@ -146,6 +148,11 @@ class AttentionHeatmap(Displayed, Shared):
         self._late = threading.Timer(SETTLED, self._later, (self._settle, service.EXACT))
         self._late.daemon = True
         self._late.start()
+
+    @t.observe(*WITHIN)
+    def _set_meanwhile(self, change: Any) -> None:
+        if not self._speaking and self.status in {"loading", "recording"}:
+            self._pending[change["name"]] = change["new"]  # meant for the text that is being read
 
     def _cancel_late(self) -> None:
         if self._late is not None:

@@ -70,6 +70,14 @@ class Looks(BaseWidget):
 
     info = told(t.Dict(help="Shape and origin of the record: length, layers, heads, windows, name, device."))
 
+    status = told(
+        t.Enum(
+            ["empty", "loading", "recording", "ready", "error", "closed"],
+            "empty",
+            help="What is going on now.",
+        )
+    )
+
     # Set by the widget before __init__
     _gpt: GPT | None
     _record: AttentionRecord | None
@@ -119,8 +127,8 @@ class Looks(BaseWidget):
     def check_position(self, position: int) -> int:
         """Checks a token's position; negative ones count from the end."""
         length = self.info.get("length")
-        if length is None:
-            return position
+        if length is None or self.status in {"loading", "recording"}:
+            return position  # of the text that is being read: checked when it is there
         if not -length <= position < length:
             raise IndexError(f"token {position} does not exist; this text has tokens 0 to {length - 1}")
         return position % length

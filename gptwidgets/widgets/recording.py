@@ -57,13 +57,6 @@ class Run:
 class Recording(Looks):
     """The part of a widget that records a text and tells how it goes."""
 
-    status = told(
-        t.Enum(
-            ["empty", "loading", "recording", "ready", "error", "closed"],
-            "empty",
-            help="What is going on now.",
-        )
-    )
     progress = told(t.Dict(help="stage, done, total, unit, seconds_left of the running job; {} without one."))
     error = told(t.Dict(help="type, message and action of what went wrong; {} when nothing did."))
     notes = told(t.List(help="Sentences to know: approximations, where the weights come from."))

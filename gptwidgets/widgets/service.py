@@ -120,8 +120,9 @@ def send_thumbnails(record: AttentionRecord, heads: Iterable[list[Any]], *, sink
 def send_patch(record: AttentionRecord, request: dict[str, Any], *, sink_hidden: bool) -> Steps:
     """The exact values of 128 × 128 cells, float32, for hovering."""
     row, col = int(request["row"]), int(request["col"])
-    values = tiles.patch(record, request["layer"], request["head"], row, col, sink_hidden=sink_hidden)
-    yield None
+    values = yield from tiles.patch_steps(
+        record, request["layer"], request["head"], row, col, sink_hidden=sink_hidden
+    )
     return Reply({"row": row, "col": col, "size": tiles.PATCH}, [_floats(values)])
 
 

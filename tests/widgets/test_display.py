@@ -77,7 +77,8 @@ def test_a_picture_stands_under_the_live_widget(notebook, weights):
     (name, live), (still, _) = notebook.outputs
     assert name is None
     assert live["application/vnd.jupyter.widget-view+json"]["model_id"] == heat.model_id
-    assert live["text/plain"] == f"AttentionHeatmap(10 tokens, layer {heat.layer} head {heat.head}, ready)"
+    assert live["text/plain"] == "AttentionHeatmap()"
+    assert repr(heat) == f"AttentionHeatmap(10 tokens, layer {heat.layer} head {heat.head}, ready)"
     assert still
     assert picture(notebook.outputs[1][1]) == display.BLANK
     notebook.until(lambda: picture(notebook.still) == PNG + b"python")
@@ -108,9 +109,20 @@ def test_where_nobody_looks_it_waits_for_the_picture(notebook, gpt):
 
 def test_where_nobody_looks_errors_do_not_hold_it_up(notebook, gpt):
     notebook.metadata = {}
-    notebook.show(AttentionHeatmap(gpt, ""))
+    notebook.show(AttentionHeatmap(gpt, 3.5))
+    assert notebook.still.keys() == {"text/plain"}
+    assert "text" in notebook.still["text/plain"]
     notebook.show(AttentionHeatmap(gpt))
     assert picture(notebook.still) == display.BLANK
+
+
+def test_where_nobody_looks_no_cell_puts_another_to_sleep(notebook, weights):
+    notebook.metadata = {}
+    one = AttentionHeatmap(weights)
+    notebook.show(one)
+    notebook.run = 2
+    notebook.show(AttentionHeatmap(weights))
+    assert one.first
 
 
 def test_a_sentence_appears_when_no_page_answers_and_goes_when_one_does(notebook, weights, monkeypatch):
@@ -136,8 +148,10 @@ def test_no_sentence_where_a_page_answered(notebook, weights, monkeypatch):
 
 def test_in_a_terminal_there_is_only_the_text(notebook, weights, monkeypatch):
     monkeypatch.setattr(display, "shell_here", lambda: None)
-    notebook.show(AttentionHeatmap(weights).wait(20))
-    assert len(notebook.outputs) == 1
+    notebook.show(AttentionHeatmap(weights, layer=0, head=1).wait(20))
+    assert [data for _, data in notebook.outputs] == [
+        {"text/plain": "AttentionHeatmap(10 tokens, layer 0 head 1, ready)"}
+    ]
 
 
 def test_each_display_has_its_picture(notebook, weights):

@@ -155,7 +155,8 @@ def test_out_of_range_is_an_index_error_and_changes_nothing(heat, set_it, senten
 def test_an_array_knows_its_layers_at_once(weights):
     with pytest.raises(IndexError, match="layer 40 does not exist; this model has layers 0 to 1"):
         AttentionHeatmap(weights, layer=40)
-    assert AttentionHeatmap(weights, layer=1, head=2, query=-1).wait(20).layer == 1
+    heat = AttentionHeatmap(weights, layer=1, head=2, query=-1).wait(20)
+    assert (heat.layer, heat.head, heat.query) == (1, 2, 9)
 
 
 def test_layers_that_were_not_recorded_do_not_exist(gpt):

@@ -256,6 +256,22 @@ def test_a_head_that_somebody_chose_survives_a_new_text(gpt):
     assert heat.opening_name.split("|")[2:4] == ["1", "3"]
 
 
+def test_a_token_chosen_while_the_text_is_read_is_kept(gpt, gate):
+    heat = AttentionHeatmap(gpt, "abc abc", query=-1, view=[0, 0, 3, 3])
+    heat.key = 2
+    gate.release()
+    heat.wait(20)
+    assert (heat.query, heat.key, heat.view) == (6, 2, [0, 0, 3, 3])
+    heat.text = "a longer text than before"
+    heat.query = 20
+    gate.release()
+    assert (heat.wait(20).query, heat.key, heat.view) == (20, None, [])
+    heat.text = "short"
+    heat.query = 5
+    gate.release()
+    assert heat.wait(20).query is None  # it has no such token
+
+
 def test_progress_is_rare_and_says_how_long(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(recording.time, "monotonic", lambda: now[0])

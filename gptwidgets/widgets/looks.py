@@ -60,7 +60,7 @@ class Looks(BaseWidget):
     sort = t.Enum(
         ["", *SCORES], "", help="Score by which the grid is sorted; empty for the model's own order."
     ).tag(sync=True)
-    descending = t.Bool(False, help="Largest score first.").tag(sync=True)
+    descending = t.Bool(True, help="Largest score first.").tag(sync=True)
     filter = Filter(help="Heads shown: [score, smallest, largest] (None: no limit); [] for all.").tag(
         sync=True
     )

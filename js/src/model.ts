@@ -141,7 +141,7 @@ const written = (): Written => ({
   colormap: "auto",
   hideSink: true,
   sort: "",
-  descending: false,
+  descending: true,
   filter: [],
   aggregates: false,
 });

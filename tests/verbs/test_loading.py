@@ -294,7 +294,7 @@ print(gpt.name, time.process_time() - begun)
     )
     name, seconds = out.stdout.split()
     assert name == "smollm2-135m-instruct"
-    assert float(seconds) < 3, "seconds of processor time once torch and transformers are imported"
+    assert float(seconds) < 15, "seconds of processor time: the converted weights, not the GGUF file"
 
 
 @pytest.mark.model

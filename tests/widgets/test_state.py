@@ -11,7 +11,7 @@ def test_a_state_goes_through_json_and_back(weights):
     one = AttentionHeatmap(weights).wait(20)
     one.choose(1, "max")
     one.query, one.direction, one.view, one.scale = 4, "to", [0, 0, 5, 5], "log"
-    one.filter, one.sort, one.descending, one.title = ["entropy", None, 3], "distance", True, "A title"
+    one.filter, one.sort, one.descending, one.title = ["entropy", None, 3], "distance", False, "A title"
     two = AttentionHeatmap(weights).wait(20)
     assert two.restore(json.dumps(one.state())) is two
     assert two.state() == one.state()

@@ -69,7 +69,8 @@ export function column(scores: Scores | undefined, name: string): Map<string, nu
 
 /** The heads in the order in which they are to be seen.
  *
- * Unsorted: layers down, heads across, the means and maxima last where asked for. Sorted: one list, best first.
+ * Unsorted, or sorted by a score that is not there yet: layers down, heads across, the means and maxima last
+ * where asked for. Sorted: one list, best first.
  */
 export function arrange(
   layers: readonly number[],
@@ -85,8 +86,8 @@ export function arrange(
   const extra = options.aggregates ? AGGREGATES : [];
   const rows: Which[] = [...layers, ...extra];
   const heads: Which[] = [...new Array(nHeads).keys(), ...extra];
-  const ranked = Boolean(options.sort);
   const values = column(options.scores, options.sort ?? "");
+  const ranked = values.size > 0;
   const [name, low, high] = options.filter ?? [];
   const filtered = name === undefined ? undefined : column(options.scores, name);
   const kept = (key: string): boolean => {

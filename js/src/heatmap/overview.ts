@@ -132,6 +132,7 @@ function marks({ traits, ask, arrangement }: Panels): Child {
   const { cells, ranked } = arrangement.value;
   const kept = cells.filter((cell) => cell.kept).length;
   return [
+    traits.sort.value !== "" && !ranked && h("span", {}, "measuring…"),
     traits.filter.value.length > 0 && h("span", {}, `${whole(kept)} heads left`),
     !ranked && shared > 0 && shared < heads && h("span", {}, h("i.gw-bracket"), "shared keys"),
     !ranked && windows.some(Boolean) && h("span", {}, h("i.gw-dots"), "sliding window"),

@@ -93,12 +93,13 @@ function failure({ traits, editing, ask }: Panels): Child {
   const change = (): void => {
     editing.value = true;
   };
+  const inText = (): boolean => error.value.type === "TextError" && editable.value; // only another text helps
   return h(
     "div.gw-card",
     { role: "alert" },
     h("h3", {}, () => (status.value === "closed" ? "Closed" : "This did not work")),
     h("p", {}, () => error.value.message || "The model was closed before anything was recorded."),
-    h("p", {}, () => error.value.action),
+    h("p", {}, () => (inText() ? "" : error.value.action)),
     () =>
       editable.value &&
       status.value === "error" &&
@@ -106,7 +107,7 @@ function failure({ traits, editing, ask }: Panels): Child {
       h(
         "div.gw-group",
         {},
-        button("Record again", () => ask("again")),
+        !inText() && button("Record again", () => ask("again")),
         button("Change the text", change),
       ),
   );

@@ -49,6 +49,7 @@ describe("arrange", () => {
   it("ranks by a score and leaves out heads that have none", () => {
     const down = arrange([0, 1], 2, { sort: "entropy", descending: true, scores: SCORES });
     expect(down.cells.map((cell) => cell.value)).toEqual([2.5, 1.5, 0.5]);
+    expect(arrange([0, 1], 2, { sort: "induction", scores: SCORES })).toEqual(arrange([0, 1], 2));
     const up = arrange([0, 1], 2, { sort: "entropy", descending: false, scores: SCORES });
     expect(up.cells.map((cell) => nameOf(cell.layer, cell.head))).toEqual(["L0H1", "L1H0", "L0H0"]);
   });

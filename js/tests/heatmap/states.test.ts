@@ -23,13 +23,19 @@ describe("states", () => {
   });
 
   it("shows an error as text, and what to do", () => {
-    const error = { type: "TextError", message: "<b>bad</b>", action: "Try another text." };
+    const error = { type: "OutOfMemory", message: "<b>bad</b>", action: "Try another text." };
     const root = show(fakeModel({ status: "error", error, editable: true }));
     const card = root.querySelector("[role=alert]") as HTMLElement;
     expect(card.textContent).toContain("<b>bad</b>");
     expect(card.textContent).toContain("Try another text.");
     expect(card.querySelector("b")).toBeNull();
     expect(button(card, "Change the text")).toBeDefined();
+  });
+
+  it("offers only another text where the text is at fault", () => {
+    const error = { type: "TextError", message: "Nothing to read.", action: "Change the text." };
+    const card = show(fakeModel({ status: "error", error, editable: true })).querySelector("[role=alert]");
+    expect(card?.textContent).toBe("This did not workNothing to read.Change the text");
   });
 
   it("records the same text again after an error", () => {

@@ -143,12 +143,8 @@ class QKSource:
     def logits(self, layer: int, heads: Sequence[int], rows: Sequence[int], cols: range) -> Tensor:
         """What the softmax is taken of: scale · q_i · k_j, with cap, bias and mask. Returns [h, r, c]."""
         qk = self.qk[layer]
-        i = (
-            slice(rows.start, rows.stop)
-            if isinstance(rows, range)
-            else torch.tensor(rows, device=qk.q.device)
-        )
         j = slice(cols.start, cols.stop)
+        i = slice(rows.start, rows.stop) if isinstance(rows, range) else list(rows)
         s = torch.empty(len(heads), len(rows), len(cols), device=qk.q.device)
         for at, group in _groups(heads, qk.q.shape[0] // qk.k.shape[0]):
             q = qk.q[group][:, i].float() * qk.scale  # (g, r, d)
@@ -193,12 +189,11 @@ class QKSource:
         if entropy:
             some = keys.clamp_min(TINY)
             nats = (some.log() - s.clamp_min_(-1e9).mul_(w).sum(-1) / some).clamp_min_(0)
-        if (
-            isinstance(rows, range)
-            and rows.start % ROWS == 0
-            and (rows.stop % ROWS == 0 or rows.stop == self.length)
-        ):
-            self._keep(layer, heads, rows, torch.stack([whole, rest]).log_().add_(top))
+        a, b = rows[0], rows[-1] + 1
+        fills = isinstance(rows, range) and a % ROWS == 0 and (b % ROWS == 0 or b == self.length)
+        # where a sink takes nearly all, the others underflowed here; `_compute_lse` has them exactly
+        if fills and bool((rest[:, int(a == 0) :] > 1e-30).all()):
+            self._keep(layer, heads, range(a, b), torch.stack([whole, rest]).log_().add_(top))
         return Rows(w.div_(whole[..., None]), rest / whole, keys / whole, cols, nats)
 
     def lse(self, layer: int, heads: Sequence[int], rows: range) -> Tensor:

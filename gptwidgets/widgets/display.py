@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets as t
 
 from gptwidgets.widgets.exports import PICTURE_MOST, Exports
+from gptwidgets.widgets.recording import PLACES
 from gptwidgets.widgets.wire import Reply, log
 
 if TYPE_CHECKING:
@@ -53,28 +54,23 @@ class Displayed(Exports):
         self._superseded = False  # the same cell has run again since
         self._asleep = False
         super().__init__(**options)
+        self._supersede()
 
     def _ipython_display_(self, **_options: Any) -> None:
         bundle = self._repr_mimebundle_()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         shell = shell_here()
-        kernel: Any = getattr(shell, "kernel", None)
-        if shell is None or kernel is None:
+        if shell is None or not hasattr(shell, "kernel"):
             publish({"text/plain": repr(self)}, {})  # a terminal
             return
         said = (
             f"{type(self).__name__}({self._gpt.name if self._gpt is not None else ''})"  # stays in the file
         )
         publish({**(data or {}), "text/plain": said}, metadata)
-        parent = kernel.get_parent() or {}
-        cell = parent.get("metadata", {}).get("cellId", "")
+        cell = self._supersede()
         self._wake()
         still = uuid.uuid4().hex
-        if cell:
-            self._supersede(cell, parent.get("header", {}).get("msg_id", ""))
-        elif (
-            self.status != "empty"
-        ):  # no page that we know of: nbconvert takes what is there at the cell's end
+        if not cell and self.status != "empty":  # no page that we know of: nbconvert takes what is there now
             with contextlib.suppress(Exception):  # the widget itself says what went wrong
                 self._png = self._python_picture(self.record)
         self._publish_still(still, update=False)
@@ -83,6 +79,10 @@ class Displayed(Exports):
             self._expect_answer(shell)
             if self.status == "ready":
                 self._settled()
+
+    def _opened(self) -> None:
+        self._settled()
+        self._sleep_unseen()
 
     # The picture
 
@@ -157,8 +157,17 @@ class Displayed(Exports):
 
     # Running a cell again and again
 
-    def _supersede(self, cell: str, run: str) -> None:
-        """Puts to sleep what an earlier run of the same cell showed: nobody sees it any more."""
+    def _supersede(self) -> str:
+        """Puts to sleep what an earlier run of this cell made, as far as no page shows it any more.
+
+        Returns:
+            The cell's id; "" where nobody tells, as in nbconvert.
+        """
+        kernel: Any = getattr(shell_here(), "kernel", None)
+        parent: dict[str, Any] = (kernel and kernel.get_parent()) or {}
+        cell, run = parent.get("metadata", {}).get("cellId", ""), parent.get("header", {}).get("msg_id", "")
+        if not cell:
+            return ""
         before, widgets = _of_cell.get(cell, ("", []))
         if before != run:
             for widget in (ref() for ref in widgets):
@@ -166,8 +175,9 @@ class Displayed(Exports):
                     widget._superseded = True
                     widget._sleep_unseen()
             widgets = []
-        _of_cell[cell] = (run, [*widgets, weakref.ref(self)])
+        _of_cell[cell] = (run, [*(ref for ref in widgets if ref() is not self), weakref.ref(self)])
         self._superseded = False
+        return cell
 
     @t.observe("_view_count")
     def _views_changed(self, change: Any) -> None:
@@ -178,11 +188,15 @@ class Displayed(Exports):
 
     def _sleep_unseen(self) -> None:
         """Gives the memory of a picture back that no page shows; whoever asks for it wakes it."""
-        if not self._superseded or self._view_count or self.status != "ready":
+        if not self._superseded or self._view_count:
+            return
+        if self.status == "recording" and self._stills:
+            self.stop()  # the cell's new run waits for the model
+        if self.status != "ready":
             return
         self._asleep = True
         self._stills = []
-        if self._gpt is not None:
+        if self._gpt is not None and not self._gpt.closed:
             self._record = None  # can be recorded again
         self._say(first=b"", first_name="", opening=b"", opening_name="", tokens={}, scores={}, kind_of=[])
 
@@ -190,6 +204,7 @@ class Displayed(Exports):
         if not self._asleep:
             return
         self._asleep = False
+        self._pending = {name: getattr(self, name) for name in PLACES}
         if self._record is not None:
             self._show(self._record)
         elif self._gpt is not None and not self._gpt.closed:

@@ -171,7 +171,7 @@ class AttentionHeatmap(Displayed, Shared):
 
     def _opened(self) -> None:
         self._sorted()
-        self._settled()
+        super()._opened()
 
     def _speak(self, record: AttentionRecord) -> None:
         query = self.query if self.query is None or self.query < record.length else None

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.widgets.wire import Steps
 
+PLACES = ("hide_sink", "layer", "head", "query", "key", "direction", "view")  # these depend on the record
 OPEN = 40  # the first picture goes before everything else on the reader
 PROGRESS_EVERY = 0.04  # seconds: at most 25 messages a second
 

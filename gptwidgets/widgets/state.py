@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
-from gptwidgets.widgets.recording import Recording
+from gptwidgets.widgets.recording import PLACES, Recording
 
 VERSION = 1
 LOOKS = ("title", "height", "presentation", "scale", "colormap", "sort", "descending", "filter", "aggregates")
-PLACES = ("hide_sink", "layer", "head", "query", "key", "direction", "view")  # these depend on the record
 
 
 class Shared(Recording):

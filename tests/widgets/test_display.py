@@ -192,6 +192,29 @@ def test_a_sleeping_widget_still_answers_python(notebook, gpt):
     assert (one.weights() == before).all()
 
 
+def test_what_wakes_is_as_it_was(notebook, gpt):
+    one = AttentionHeatmap(gpt, "abcdef").wait(20)
+    one.choose(1, "max")
+    one.query, one.view, one.hide_sink = 4, [0, 0, 3, 3], False
+    before, opening = one.state(), one.opening_name
+    notebook.run = 2
+    AttentionHeatmap(gpt, "abc").wait(20)
+    assert one._asleep
+    one._view_count = 1
+    assert one.wait(20).state() == before
+    assert one.opening_name.split("|")[1:4] == ["plain", "1", "max"] != opening
+
+
+def test_a_recording_that_nobody_waits_for_any_more_is_stopped(notebook, gpt):
+    with gpt.lock:  # it does not come to its end
+        one = AttentionHeatmap(gpt, "abc")
+        notebook.show(one)
+        notebook.run = 2
+        two = AttentionHeatmap(gpt, "abcd")
+    assert two.wait(20).status == "ready"
+    assert one.error["type"] == "Cancelled"
+
+
 def test_two_widgets_of_one_run_both_stay(notebook, weights):
     one, two = AttentionHeatmap(weights).wait(20), AttentionHeatmap(weights).wait(20)
     notebook.show(one)

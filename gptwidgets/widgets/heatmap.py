@@ -15,7 +15,7 @@ from gptwidgets.kernel.record import AttentionRecord
 from gptwidgets.kernel.worker import Report
 from gptwidgets.widgets import opening, service
 from gptwidgets.widgets.display import Displayed
-from gptwidgets.widgets.recording import throttled
+from gptwidgets.widgets.progress import throttled
 from gptwidgets.widgets.state import Shared
 from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task, in_words
 

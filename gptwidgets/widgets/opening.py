@@ -12,6 +12,7 @@ from gptwidgets.kernel import captions, tiles
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gptwidgets.kernel.gpt import GPT
     from gptwidgets.kernel.record import AttentionRecord, Which
 
 OPENING = 512  # cells a side, at most, of the chosen head's first picture
@@ -122,3 +123,30 @@ def kinds(scores: pd.DataFrame, length: int) -> dict[str, Any]:
     ]
     there = sorted({kind for _, _, kind in of})
     return {"kind_of": of, "kinds": {kind: captions.caption(kind) for kind in [*there, "mean", "max"]}}
+
+
+def describe(record: AttentionRecord, name: str, gpt: GPT | None, *, sampled: bool) -> dict[str, Any]:
+    """The trait `info`: what the browser must know of a record.
+
+    Args:
+        record: the record.
+        name: its id on the wire.
+        gpt: the model that made it, or None.
+        sampled: whether the first scores and thumbnails come from some rows only.
+    """
+    return {
+        "record": name,
+        "length": record.length,
+        "layers": list(record.layers),
+        "n_heads": record.n_heads,
+        "n_kv_heads": record.n_kv_heads,
+        "windows": [record.windows.get(layer) for layer in record.layers],
+        "name": record.name,
+        "causal": record.causal,
+        "signed": record.signed,
+        "vmax": float(record.vmax),
+        "thumb_level": tiles.levels(record.length),
+        "device": str(gpt.device) if gpt else "",
+        "dtype": str(gpt.dtype).removeprefix("torch.") if gpt else "",
+        "sampled": sampled,
+    }

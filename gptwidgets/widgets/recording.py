@@ -20,6 +20,7 @@ from gptwidgets.kernel.worker import CancelToken, Report, Worker
 from gptwidgets.widgets import opening
 from gptwidgets.widgets.base import told
 from gptwidgets.widgets.looks import Looks
+from gptwidgets.widgets.progress import throttled
 from gptwidgets.widgets.wire import Task, in_words, plain
 
 if TYPE_CHECKING:
@@ -28,13 +29,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from gptwidgets.kernel.gpt import GPT
     from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.widgets.wire import Steps
 
 PLACES = ("hide_sink", "layer", "head", "query", "key", "direction", "view")  # these depend on the record
 OPEN = 40  # the first picture goes before everything else on the reader
-PROGRESS_EVERY = 0.04  # seconds: at most 25 messages a second
 
 ACTIONS = {
     "OutOfMemory": "Take a shorter text, or close other models and records.",
@@ -228,7 +227,7 @@ class Recording(Looks):
             pending, self._pending = self._pending, {}
             fresh = {"query": None, "key": None, "view": [], "layer": layer, "head": head, "hide_sink": hide}
             self._say(
-                info=describe(record, name, self._gpt, sampled=sampled),
+                info=opening.describe(record, name, self._gpt, sampled=sampled),
                 tokens=record.tokens.wire(),
                 scores=opening.table(table, sampled=sampled),
                 **opening.kinds(table, record.length),
@@ -332,66 +331,3 @@ class Recording(Looks):
         self._cancel_run()
         error = {"type": "ClosedError", "message": "The model was closed.", "action": ACTIONS["ClosedError"]}
         self._say(status="closed", progress={}, error=error)
-
-
-def throttled(tell: Callable[[dict[str, Any]], None]) -> Callable[[Report], None]:
-    """Makes a job's progress calls rare enough to be sent, and adds how many seconds are left.
-
-    Args:
-        tell: called with {stage, done, total, unit, seconds_left}, at most 25 times a second.
-
-    Returns:
-        What the job calls with each Report.
-    """
-    began = last = time.monotonic()
-    stage = ""
-
-    def report(report: Report) -> None:
-        nonlocal began, last, stage
-        now = time.monotonic()
-        if report.stage != stage:
-            stage, began = report.stage, now
-        elif now - last < PROGRESS_EVERY:
-            return
-        last = now
-        left = None
-        if report.total and report.done and now - began > 0.2:
-            left = round((now - began) * (report.total - report.done) / report.done, 1)
-        tell(
-            {
-                "stage": report.stage,
-                "done": report.done,
-                "total": report.total,
-                "unit": report.unit,
-                "seconds_left": left,
-            }
-        )
-
-    return report
-
-
-def describe(record: AttentionRecord, name: str, gpt: GPT | None, *, sampled: bool) -> dict[str, Any]:
-    """The trait `info`: what the browser must know of a record.
-
-    Args:
-        record: the record.
-        name: its id on the wire.
-        gpt: the model that made it, or None.
-        sampled: whether the first scores and thumbnails come from some rows only.
-    """
-    return {
-        "record": name,
-        "length": record.length,
-        "layers": list(record.layers),
-        "n_heads": record.n_heads,
-        "n_kv_heads": record.n_kv_heads,
-        "windows": [record.windows.get(layer) for layer in record.layers],
-        "name": record.name,
-        "causal": record.causal,
-        "signed": record.signed,
-        "vmax": float(record.vmax),
-        "thumb_level": tiles.levels(record.length),
-        "device": str(gpt.device) if gpt else "",
-        "dtype": str(gpt.dtype).removeprefix("torch.") if gpt else "",
-        "sampled": sampled,
-    }

@@ -11,7 +11,6 @@ import pytest
 from gptwidgets.errors import Cancelled, ClosedError, OutOfMemory, TextError
 from gptwidgets.kernel import budget
 from gptwidgets.kernel.gpt import GPT
-from gptwidgets.kernel.worker import Report
 from gptwidgets.widgets import recording
 from gptwidgets.widgets.heatmap import AttentionHeatmap
 from tests.widgets.conftest import FakePage, tiny
@@ -270,20 +269,6 @@ def test_a_token_chosen_while_the_text_is_read_is_kept(gpt, gate):
     heat.query = 5
     gate.release()
     assert heat.wait(20).query is None  # it has no such token
-
-
-def test_progress_is_rare_and_says_how_long(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(recording.time, "monotonic", lambda: now[0])
-    told = []
-    report = recording.throttled(told.append)
-    for i in range(1, 1001):
-        now[0] = i / 250  # four seconds, 250 reports a second
-        report(Report("recording", i, 1000, "tokens"))
-    assert 50 <= len(told) <= 101
-    assert told[-1]["seconds_left"] == pytest.approx(0, abs=0.1)
-    half = next(one for one in told if one["done"] >= 500)
-    assert half["seconds_left"] == pytest.approx(2, abs=0.2)
 
 
 def test_long_texts_begin_sampled_and_can_be_made_exact(gpt):

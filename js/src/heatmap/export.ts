@@ -118,6 +118,7 @@ const MOST = 200_000; // bytes of a picture that is kept in the notebook
 const SETTLED = 1500; // ms without a change
 const SIZES = [
   [800, 1.5],
+  [800, 1],
   [640, 1],
 ] as const;
 

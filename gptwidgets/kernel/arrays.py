@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ from gptwidgets.kernel.source import TINY, Rows
 HOOK = re.compile(
     r"(?:.*\.)?(?:blocks|layers|h)\.(\d+)\.(?:attn|self_attn|attention)\.(?:hook_pattern|hook_attn)$"
 )
+
+KEPT = frozenset({torch.float16, torch.bfloat16, torch.float32})  # as they are; all others as float32
+WIDEST = 8  # bytes of the widest number that torch reads
 
 
 def read(weights: Any) -> dict[int, Tensor]:
@@ -57,8 +61,10 @@ def from_cache(cache: Any) -> dict[int, Tensor]:
 
 def check(layers: dict[int, Tensor]) -> dict[int, Tensor]:
     """Raises ValueError unless all layers are finite (or nan) squares of one shape."""
+    if not layers:
+        raise ValueError("These weights have no layers.")
     shapes = {tuple(w.shape) for w in layers.values()}
-    if not layers or len(shapes) != 1:
+    if len(shapes) != 1:
         raise ValueError(f"All layers must have one shape; there are {sorted(shapes)}.")
     shape = shapes.pop()
     if len(shape) != 3 or shape[1] != shape[2] or 0 in shape:
@@ -84,16 +90,32 @@ def _is_layer(one: Any) -> bool:
 
 def _tensor(weights: Any) -> Tensor:
     try:
-        w = (
-            weights.detach()
-            if isinstance(weights, Tensor)
-            else torch.as_tensor(np.asarray(weights, dtype=None))
-        )
+        w = _as_tensor(weights)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"Weights are an array of numbers; this is {type(weights).__name__}.") from error
+        raise TypeError(
+            f"Weights are an array of numbers, its rows equally long; this {type(weights).__name__} is not."
+        ) from error
     if w.is_complex() or w.dtype == torch.bool:
         raise TypeError(f"Weights are real numbers; these are {w.dtype}.")
-    return w if w.is_floating_point() and w.dtype != torch.float64 else w.float()
+    return w if w.dtype in KEPT else w.float()
+
+
+def _as_tensor(weights: Any) -> Tensor:
+    if isinstance(weights, list | tuple) and weights and all(isinstance(one, Tensor) for one in weights):
+        weights = torch.stack(list(weights))
+    if isinstance(weights, Tensor):
+        if weights.is_meta:
+            raise TypeError("A tensor on the meta device has no values.")
+        return weights.detach().to_dense()
+    if isinstance(weights, np.ma.MaskedArray):
+        weights = np.ma.filled(weights.astype(np.float32), np.nan)  # a masked cell does not exist
+    array = np.asarray(weights)
+    foreign = not array.dtype.isnative or array.dtype.itemsize > WIDEST or min((0, *array.strides)) < 0
+    if array.dtype.kind in "iuf" and foreign:  # torch reads no such
+        array = array.astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an array that must not be written to: nobody does
+        return torch.as_tensor(array)
 
 
 def _batch_of_one(w: Tensor) -> Tensor:

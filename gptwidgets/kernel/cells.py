@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -41,12 +41,18 @@ def positions(cells: Cells, length: int) -> tuple[Sequence[int], bool]:
         return range(length), False
     if isinstance(cells, slice):
         return range(length)[cells], False
-    one = isinstance(cells, int | np.integer)
-    numbers = [int(cell) for cell in ([cells] if one else cells)]  # type: ignore[union-attr]
+    given: Any = cells
+    plain = given.tolist() if hasattr(given, "tolist") else given  # NumPy, torch, pandas
+    one = isinstance(plain, int)
+    numbers: list[Any] = [plain] if one else list(plain) if isinstance(plain, Iterable) else [None]
     for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int | np.integer):  # a mask would mean 0 and 1
+            raise TypeError(
+                f"rows and cols are a token's number, a slice or a list of numbers, not {cells!r}."
+            )
         if not -length <= number < length:
             raise IndexError(f"token {number} does not exist; this text has tokens 0 to {length - 1}")
-    return [number % length for number in numbers], one
+    return [int(number) % length for number in numbers], one
 
 
 def runs(positions: Sequence[int]) -> list[tuple[slice, range]]:

@@ -41,17 +41,22 @@ def save(record: AttentionRecord, path: str | Path) -> Path:
     Raises:
         ClosedError: if the record was closed.
         FileError: if its source is neither queries and keys nor arrays.
-        OSError: if the folder does not exist or cannot be written.
+        OSError: if the folder does not exist, is full or cannot be written.
 
     Example:
         >>> save(record, "animal.safetensors")  # doctest: +SKIP
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     from gptwidgets.kernel.arrays import ArraySource
     from gptwidgets.kernel.source import QKSource
 
     path = Path(path).expanduser()
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent}; make it first.")
     if not path.suffix:
         path = path.with_suffix(".safetensors")
     if not isinstance(record.source, QKSource | ArraySource):
@@ -71,6 +76,9 @@ def save(record: AttentionRecord, path: str | Path) -> Path:
         with part.open("rb+") as written:
             os.fsync(written.fileno())
         part.replace(path)
+    except SafetensorError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(f"{path} could not be written: {error}.") from None
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 WITHOUT_ATTENTION = frozenset({"falcon_mamba", "mamba", "mamba2", "rwkv", "xlstm"})
 # In transformers' list of causal models, but bidirectional or the half of a pair by nature.
 NOT_GPTS = frozenset({"bart", "bert", "electra", "mbart", "pegasus", "roberta", "xlm-roberta"})
+DEPTHS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
+MOST_LAYERS = 1000
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _HEADER_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
@@ -52,7 +54,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             f'The folder "{folder}" holds no config.json, so it is no transformers model; '
             "give the folder that save_pretrained() wrote, or a .gguf file."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UnknownModelError(f'The config.json of "{folder}" cannot be read: {error}.') from None
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise UnsupportedModelError(f'The config.json of "{folder}" names no model_type.')
@@ -87,6 +89,11 @@ def check_config(config: dict[str, Any], name: str) -> None:
     if kind in NOT_GPTS:
         raise UnsupportedModelError(
             f'{name} is a "{kind}", not a GPT (a decoder-only causal language model).'
+        )
+    layers = max((n for key in DEPTHS if isinstance(n := config.get(key), int)), default=0)
+    if layers > MOST_LAYERS:  # already the empty model, whose parameters are counted, would take minutes
+        raise UnsupportedModelError(
+            f"The config.json of {name} speaks of {layers:,} layers, which no model has; get it again."
         )
 
 
@@ -145,7 +152,7 @@ def load_folder(
     files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     config, where, what, why = judge(folder, name, files, device=device, dtype=dtype)
     progress(Report("loading", 0, 3, "steps"))
-    with in_words(name):
+    with in_words(f"the tokenizer of {name}"):
         if tokenizer is None:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     progress(Report("loading", 1, 3, "steps"))
@@ -257,8 +264,11 @@ def checkpoint_dtype(folder: Path, config: dict[str, Any]) -> torch.dtype | None
         counts: dict[str, int] = {}
         for key, tensor in safetensors_header(path).items():
             if key != "__metadata__":
-                first, last = tensor["data_offsets"]
-                counts[tensor["dtype"]] = counts.get(tensor["dtype"], 0) + last - first
+                try:
+                    first, last = tensor["data_offsets"]
+                    counts[tensor["dtype"]] = counts.get(tensor["dtype"], 0) + last - first
+                except (KeyError, TypeError, ValueError):
+                    raise _no_safetensors(path) from None
         if counts:
             return _HEADER_DTYPES.get(max(counts, key=lambda kind: counts[kind]))
     said = config.get("dtype") or config.get("torch_dtype")
@@ -273,15 +283,19 @@ def safetensors_header(path: Path) -> dict[str, Any]:
         UnsafeModelError: the file is something else under this name.
     """
     header = None
-    with suppress(struct.error, ValueError), path.open("rb") as file:
+    with suppress(struct.error, ValueError, RecursionError), path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         if length <= min(path.stat().st_size, 100_000_000):
             header = json.loads(file.read(length))
     if not isinstance(header, dict):
-        raise UnsafeModelError(
-            f'"{path.name}" is no safetensors file, whatever its name says, and is not read; get it again.'
-        )
+        raise _no_safetensors(path)
     return header
+
+
+def _no_safetensors(path: Path) -> UnsafeModelError:
+    return UnsafeModelError(
+        f'"{path.name}" is no safetensors file, whatever its name says, and is not read; get it again.'
+    )
 
 
 class _silent_bars:  # noqa: N801 - reads as a verb where it is used
@@ -311,7 +325,9 @@ def in_words(name: str) -> Generator[None]:
         if devices.is_out_of_memory(error):
             raise
         forget_frames(error)
-        first = str(error).strip().split("\n")[0]
+        first = str(error).strip().split("\n")[0].rstrip(": ")
+        if "ignore_mismatched_sizes" in first:
+            first = "its weights have other shapes than its config.json says; download it again."
         raise UnsupportedModelError(
             f"transformers cannot load {name}: {first or type(error).__name__}"
         ) from None
@@ -321,8 +337,10 @@ def in_words(name: str) -> Generator[None]:
             "safetensors",
             "safetensors_rust",
             "tokenizers",
+            "huggingface_hub",  # its checks of config.json
             "builtins",
         }:
             forget_frames(error)
-            raise UnsupportedModelError(f"A file of {name} is broken ({error}); download it again.") from None
+            said = " ".join(str(error).split())
+            raise UnsupportedModelError(f"A file of {name} is broken ({said}); download it again.") from None
         raise

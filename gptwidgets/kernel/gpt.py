@@ -210,6 +210,9 @@ class GPT:
             Cancelled: it was stopped.
             ClosedError: after `close()`.
         """
+        stop: Any = cancel
+        if stop is not None and not isinstance(stop, CancelToken):
+            raise TypeError(f"cancel must be a CancelToken, not {type(stop).__name__}.")
         ids = self.encode(text, add_special_tokens)
         with progress_bar(progress) as show:
             record = self._record(ids, text if isinstance(text, str) else None, layers, show, cancel)
@@ -299,6 +302,10 @@ class GPT:
         _forget_in_notebook(held[0])
         del held
         devices.release()
+
+    def __reduce__(self) -> str:
+        # copy and pickle; two GPTs over one model would each believe that they alone may put it back
+        raise TypeError("A GPT can be neither copied nor pickled: share this one, or load it again.")
 
     def __enter__(self) -> Self:
         return self

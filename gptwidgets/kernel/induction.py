@@ -57,10 +57,10 @@ def induction_scores(
     """
     from gptwidgets.kernel.scores import diagonal
 
-    for value, least, what in ((n, 2, "n"), (repeats, 1, "repeats")):
+    for value, least, what in ((n, 2, "n"), (repeats, 1, "repeats"), (seed, None, "seed")):
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"{what} must be a whole number, not {value!r}.")
-        if value < least:
+        if least is not None and value < least:
             raise ValueError(f"{what} must be at least {least}, not {value}.")
     texts, prefix = random_repeats(gpt, n, repeats, seed)
     total: Any = 0.0

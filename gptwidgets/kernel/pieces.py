@@ -104,6 +104,9 @@ class Tokens(Sequence[Token]):
         """
         if isinstance(words, str | bytes):
             raise TypeError("tokens is a list of strings, one a token; this is one string: split it first.")
+        given: Any = words
+        if not isinstance(given, Iterable):
+            raise TypeError(f"tokens is a list of strings, one a token, not {words!r}.")
         pieces = [str(word) if isinstance(word, str) else _not_a_word(word) for word in words]
         parts = [piece.encode("utf-8", "surrogatepass") for piece in pieces]
         glue = "" if any(char.isspace() for piece in pieces for char in piece) else " "

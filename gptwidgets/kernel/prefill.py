@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -102,13 +102,13 @@ def run(model: Any, text: torch.Tensor, recorder: Recorder, chunk: int) -> torch
 def _choose(layers: Sequence[int] | None, attachment: Attachment) -> frozenset[int] | None:
     if layers is None:
         return None
-    known = attachment.layers
-    for layer in layers:
-        if not isinstance(one_of(layer, known, "layer", "model"), int):
-            raise TypeError(f"layers are numbers; this is {layer!r}.")
-    if not layers:
+    given: Any = layers
+    wanted: list[Any] = list(given) if isinstance(given, Iterable) else [given]
+    if isinstance(given, str) or not isinstance(given, Iterable) or any(isinstance(n, str) for n in wanted):
+        raise TypeError(f"layers is a list of layers' numbers, such as [0, 5], not {given!r}.")
+    if not wanted:
         raise ValueError("layers is empty; leave it out to record all of them.")
-    return frozenset(layers)
+    return frozenset(int(one_of(layer, attachment.layers, "layer", "model")) for layer in wanted)
 
 
 def _beyond(model: Any, length: int) -> list[str]:

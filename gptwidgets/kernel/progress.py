@@ -32,6 +32,8 @@ def progress_bar(
     if progress is False:
         yield _ignore
         return
+    if progress is not None and progress is not True:
+        raise TypeError(f"progress is a callable, False for silence or None for a bar, not {progress!r}.")
     bar = _Bar(after)
     try:
         yield bar

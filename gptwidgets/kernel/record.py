@@ -227,7 +227,8 @@ class AttentionRecord:
             DoesNotFitError: where that would be over 1 GiB, with its size.
             KeyError: for another name than "pattern".
         """
-        if len(key) != 2 or key[0] != "pattern":
+        given: Any = key
+        if not isinstance(given, tuple) or len(key) != 2 or key[0] != "pattern":
             raise KeyError(f'{key!r} is not in a record; ask for record["pattern", layer].')
         layer, _ = self.find(key[1], 0)
         if isinstance(layer, str):
@@ -249,7 +250,9 @@ class AttentionRecord:
         if not isinstance(source, QKSource):
             raise TypeError("This record was made from arrays of weights; it has no queries and keys.")
         number, _ = self.find(layer, 0)
-        return source.qk[int(number)]
+        if isinstance(number, str):
+            raise TypeError(f"Queries and keys belong to one layer, not to the {number} over layers.")
+        return source.qk[number]
 
     # Summaries, tables, pictures, files
 
@@ -265,6 +268,8 @@ class AttentionRecord:
         """
         from gptwidgets.kernel.scores import table
 
+        if sampled not in {True, False, None}:
+            raise TypeError(f"sampled is True, False or None, not {sampled!r}.")
         return table(self, sampled=sampled)
 
     def to_pandas(self, layer: Which | str, head: Which | None = None) -> pd.DataFrame:

@@ -142,6 +142,10 @@ def _find(
     if not isinstance(given, str | os.PathLike):
         raise TypeError(f"Give a name or a path, or model= and tokenizer=; not {type(given).__name__}.")
     text = os.fspath(given)
+    if text.startswith(("http://", "https://")):
+        raise UnknownModelError(
+            f'"{text}" is an address; give a Hugging Face id ("owner/name"), a folder or a .gguf file.'
+        )
     path = Path(text).expanduser()
     if path.suffix.lower() == ".gguf":
         if not path.is_file():

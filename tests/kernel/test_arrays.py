@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -31,6 +33,14 @@ W = (
         (np.stack([np.stack([W] * 3)] * 2), 2, 3),
         ([np.stack([W] * 3)] * 2, 2, 3),
         ((torch.tensor(W)[None, None],) * 2, 2, 1),
+        (W[::-1, ::-1].copy()[::-1, ::-1], 1, 1),
+        (W.astype(">f4"), 1, 1),
+        (W.astype(np.longdouble), 1, 1),
+        (np.broadcast_to(W, (2, 3, 4, 4)), 2, 3),
+        (pd.DataFrame(W), 1, 1),
+        (np.ma.masked_array(W, mask=np.triu(np.ones((4, 4), bool), 1)), 1, 1),
+        (torch.tensor(W).to_sparse(), 1, 1),
+        ([torch.tensor(W, requires_grad=True)] * 2, 1, 2),
     ],
 )
 def test_arrays_of_every_kind(weights: Any, layers: int, heads: int) -> None:
@@ -45,6 +55,31 @@ def test_layers_that_are_not_there_keep_their_place() -> None:
     record = AttentionRecord.from_arrays([None, np.stack([W, W]), None, np.stack([W, W])])
     assert record.layers == (1, 3)
     assert [token.piece for token in record.tokens] == list("0123")
+
+
+def test_arrays_bring_no_warnings_of_other_libraries() -> None:
+    fixed = W.copy()
+    fixed.flags.writeable = False  # as pandas hands them out
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        AttentionRecord.from_arrays(fixed)
+
+
+def test_masked_cells_do_not_exist() -> None:
+    gone = np.zeros((4, 4), bool)
+    gone[3, 1] = True
+    absent = AttentionRecord.from_arrays(np.ma.masked_array(W, mask=gone)).absent(0, range(4), range(4))
+    assert absent is not None
+    assert absent.numpy().tolist() == gone.tolist()
+
+
+@pytest.mark.parametrize("tokens", [5, None, "abcd", [1, 2, 3, 4], ["a"]])
+def test_tokens_that_are_none(tokens: Any) -> None:
+    if tokens is None:
+        assert AttentionRecord.from_arrays(W, tokens).tokens.text == "0 1 2 3"
+        return
+    with pytest.raises((TypeError, ValueError), match="tokens"):
+        AttentionRecord.from_arrays(W, tokens)
 
 
 def test_tokens_may_be_tokens() -> None:
@@ -62,12 +97,14 @@ def test_tokens_may_be_tokens() -> None:
         (np.full((2, 2), np.inf), ValueError, "infinite"),
         ([[1, 2], [3]], TypeError, "array of numbers"),
         ("abc", TypeError, "array of numbers"),
+        (np.array(["0.25"]), TypeError, "array of numbers"),
+        (torch.ones(2, 2, device="meta"), TypeError, "array of numbers"),
         (None, TypeError, "array of numbers"),
         ([["a", "b"], ["c", "d"]], TypeError, "array of numbers"),
         (np.ones((2, 2), bool), TypeError, "real numbers"),
         (np.ones((2, 2), complex), TypeError, "real numbers"),
         ({"a": 1}, TypeError, "from_cache"),
-        ([None, None], ValueError, "one shape"),
+        ([None, None], ValueError, "no layers"),
         (torch.ones(2, 3, 4, 4)[:, :, None], ValueError, r"\[T, T\]"),
         ([torch.ones(2, 3, 4, 4)], ValueError, "batch of 2"),
     ],

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from gptwidgets.errors import DoesNotFitError
 from gptwidgets.kernel.cells import check_size, one_of, positions, runs
@@ -39,3 +43,18 @@ def test_sizes() -> None:
     check_size(2**30, "This")
     with pytest.raises(DoesNotFitError, match=r"This would take 2\.0 GiB"):
         check_size(2**31, "This")
+
+
+@pytest.mark.parametrize(
+    "cells", [True, [True, False], np.array([True, False]), "1", 1.5, [None], [[1]], np.array([[1]]), {}.keys]
+)
+def test_positions_that_are_none(cells: Any) -> None:
+    """A mask, above all, is not taken for the positions 0 and 1."""
+    with pytest.raises(TypeError, match="a slice or a list of numbers"):
+        positions(cells, 4)
+
+
+@pytest.mark.parametrize("cells", [np.array([1, 2]), torch.tensor([1, 2]), pd.Series([1, 2]), range(1, 3)])
+def test_positions_of_other_libraries(cells: Any) -> None:
+    assert positions(cells, 4) == ([1, 2], False)
+    assert positions(cells[1], 4) == ([2], True)

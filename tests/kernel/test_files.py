@@ -127,3 +127,11 @@ def test_a_closed_record_cannot_be_saved(record, tmp_path):
     with pytest.raises(ClosedError):
         record.save(tmp_path / "a")
     assert not list(tmp_path.iterdir())
+
+
+def test_places_where_nothing_can_be_written_are_named(record, tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder; give the name of a file"):
+        record.save(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"There is no folder .*; make it first"):
+        record.save(tmp_path / "nowhere" / "a.safetensors")
+    assert not list(tmp_path.iterdir())

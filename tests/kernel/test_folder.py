@@ -119,7 +119,14 @@ def test_a_pickle_under_the_name_of_safetensors(folder):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\0" * 7, struct.pack("<Q", 1 << 60), struct.pack("<Q", 2) + b"[]"]
+    "content",
+    [
+        b"",
+        b"\0" * 7,
+        struct.pack("<Q", 1 << 60),
+        struct.pack("<Q", 2) + b"[]",
+        struct.pack("<Q", 7) + b'{"a":3}',
+    ],
 )
 def test_a_broken_header(folder, content):
     (folder / "model.safetensors").write_bytes(content)
@@ -201,4 +208,23 @@ def test_out_of_memory_on_the_way(folder, monkeypatch):
 def test_a_broken_tokenizer(folder):
     (folder / "tokenizer.json").write_text('{"version": "1.0"}')
     with pytest.raises(UnsupportedModelError, match="tiny"):
+        load(folder)
+
+
+def test_a_config_of_a_million_layers_does_not_hang(folder):
+    edit(folder, num_hidden_layers=1_000_000)
+    with pytest.raises(UnsupportedModelError, match="1,000,000 layers, which no model has"):
+        load(folder)
+
+
+def test_a_config_of_other_shapes_than_the_weights(folder):
+    edit(folder, hidden_size=64)
+    with pytest.raises(UnsupportedModelError, match=r"other shapes than its config\.json says; download"):
+        load(folder)
+
+
+@pytest.mark.parametrize("change", [{"num_hidden_layers": "two"}, {"num_attention_heads": 0}])
+def test_a_config_of_nonsense_is_one_sentence(folder, change):
+    edit(folder, **change)
+    with pytest.raises(UnsupportedModelError, match=r"^[^\n]*download it again\.$"):
         load(folder)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -316,3 +318,19 @@ def test_a_model_without_attention_is_refused():
     config = MambaConfig(vocab_size=97, hidden_size=16, num_hidden_layers=2, state_size=4)
     with pytest.raises(UnsupportedModelError):
         GPT(MambaForCausalLM(config))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"cancel": 1}, "cancel must be a CancelToken"), ({"progress": 3}, "progress is a callable, False")],
+)
+def test_options_of_the_wrong_kind(gpt, options, words):
+    with pytest.raises(TypeError, match=words):
+        gpt.record([1, 2], **options)
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_it_is_not_copied(gpt, twin):
+    """The copy's close() would take the recording out of the model that the first one still uses."""
+    with pytest.raises(TypeError, match="neither copied nor pickled: share this one"):
+        twin(gpt)

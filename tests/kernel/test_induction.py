@@ -83,6 +83,8 @@ def test_what_does_not_fit_is_refused(gpt):
         gpt.induction_scores(4, repeats=0)
     with pytest.raises(TypeError, match="whole number"):
         gpt.induction_scores(4.5)
+    with pytest.raises(TypeError, match="seed must be a whole number"):
+        gpt.induction_scores(4, seed="x")
 
 
 def test_an_induction_head_made_by_hand_scores_one(gpt, monkeypatch):

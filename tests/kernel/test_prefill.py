@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -29,8 +30,11 @@ def test_chosen_layers_only(llama: Any) -> None:
     [
         ([3], IndexError, "layer 3 does not exist; this model has layers 0 to 2"),
         ([-1], IndexError, "layer -1 does not exist"),
-        (["mean"], TypeError, "layers are numbers"),
+        (["mean"], TypeError, "numbers, such as"),
         ([True], TypeError, "number"),
+        (1, TypeError, "numbers, such as"),
+        ("all", TypeError, "numbers, such as"),
+        (np.array([], int), ValueError, "empty"),
         ([], ValueError, "empty"),
     ],
 )
@@ -38,6 +42,11 @@ def test_layers_that_are_none(llama: Any, layers: Any, error: type[Exception], w
     model, attached = llama
     with pytest.raises(error, match=words):
         prefill.record(model, attached, [5, 6, 7], layers=layers)
+
+
+def test_layers_of_an_array(llama: Any) -> None:
+    model, attached = llama
+    assert prefill.record(model, attached, [5, 6, 7], layers=np.array([2, 0])).layers == (0, 2)
 
 
 def test_no_token_is_refused(llama: Any) -> None:

@@ -176,3 +176,13 @@ def test_several_threads_may_read() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_what_belongs_to_one_layer() -> None:
+    record = make(20, 2)
+    with pytest.raises(TypeError, match="belong to one layer, not to the mean"):
+        record.query("mean")  # type: ignore[arg-type]
+    with pytest.raises(KeyError, match="pattern"):
+        record[0]  # type: ignore[index]
+    with pytest.raises(TypeError, match="sampled is True, False or None"):
+        record.scores("no")  # type: ignore[arg-type]

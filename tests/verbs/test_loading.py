@@ -139,6 +139,7 @@ def test_hub_ids_are_judged_before_the_weights_are_fetched(saved, home, monkeypa
 @pytest.mark.parametrize(
     ("given", "said"),
     [
+        ("https://huggingface.co/owner/name", "is an address; give a Hugging Face id"),
         ("smolm2-135m-instruct", 'did you mean "smollm2-135m-instruct"'),
         ("no such model", "There is no model named"),
         ("", "There is no"),

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from gptwidgets.kernel.cells import positions
 from gptwidgets.kernel.pooling import larger, pool, pool_columns
 from gptwidgets.kernel.record import AttentionRecord, Which
 from gptwidgets.kernel.source import TINY
@@ -32,6 +33,7 @@ PATCH = 128
 THUMB = 64  # the most cells of a thumbnail's side
 SAMPLE_ABOVE = 1024  # tokens; above, thumbnails and scores are sampled at first
 SAMPLES = 64  # query rows a head
+COARSEST = 40  # level; no text is longer than 2^40 tokens
 CELLS = 2**20  # cells that are worked on between two yields
 
 Bytes: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
@@ -104,7 +106,7 @@ def tile(  # noqa: PLR0917 - six numbers are a tile's name
         IndexError: for a layer, head or tile that does not exist.
     """
     layer, head = record.find(layer, head)
-    size = side(record.length, level) if level >= 0 else 0
+    size = side(record.length, level) if 0 <= level <= COARSEST else 0
     if not 0 <= row * TILE < size or not 0 <= col * TILE < size:
         raise IndexError(f"tile ({level}, {row}, {col}) does not exist for {record.length} tokens")
     step = 1 << level
@@ -257,7 +259,7 @@ def line_steps(
     if (query is None) == (key is None):
         raise TypeError("A line is one token's row or column: give either query= or key=.")
     layer, head = record.find(layer, head)
-    at = range(record.length)[int(query if query is not None else key)]  # type: ignore[arg-type]
+    (at,), _ = positions(query if query is not None else key, record.length)
     one, whole = range(at, at + 1), range(record.length)
     if query is not None:
         w = (yield from whole_rows(record, layer, head, [at], no_sink=sink_hidden))[0]

@@ -101,14 +101,25 @@ class BaseWidget(anywidget.AnyWidget):
                 self.send_state(key=name)
         HasTraits.notify_change(self, change)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name):
+            near = difflib.get_close_matches(name, self.trait_names(sync=True), n=1, cutoff=0.5)
+            hint = f"; did you mean '{near[0]}'?" if near else "."
+            raise AttributeError(f"{type(self).__name__} has no '{name}'{hint}")
+        super().__setattr__(name, value)
+
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Takes what the browser wrote; what it may not write is answered by the truth."""
-        private = set(self.trait_names(status=True))
+        """Takes all that the browser wrote, or nothing; what it may not write is answered by the truth."""
+        private = {name for name in self.keys if name.startswith("_") and name != "_view_count"}
+        private |= set(self.trait_names(status=True))
         wanted = {name: value for name, value in sync_data.items() if name not in private}
+        before = {name: getattr(self, name) for name in wanted if name in self.keys}
         self._hearer = threading.get_ident()
         try:
             super().set_state(wanted)
         except (t.TraitError, LookupError, TypeError, ValueError):
+            for name, value in before.items():
+                self.set_trait(name, value)
             self.send_state([name for name in sync_data if name in self.keys])
         else:
             if len(wanted) < len(sync_data):

@@ -120,7 +120,7 @@ class Exports(Recording):
 
     def _on_export(self, request: dict[str, Any], _buffers: Sequence[memoryview]) -> Task:
         """The browser asks for a file."""
-        kind = request["format"]
+        kind = str(request["format"])
         if kind not in MIME:
             raise ValueError(f"A picture is exported as png, svg or csv, not as {kind}.")
 

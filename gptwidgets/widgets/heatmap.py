@@ -122,13 +122,13 @@ class AttentionHeatmap(Displayed, Shared):
 
     @t.validate("text")
     def _only_a_gpt_reads(self, proposal: Any) -> str:
-        if self._gpt is None and not self._speaking and proposal["value"] != self.text:
+        if self._gpt is None and proposal["value"]:
             raise TypeError("This heatmap shows a record or an array; only a GPT can read another text.")
         return proposal["value"]
 
     @t.observe("text")
     def _text_changed(self, change: Any) -> None:
-        if not self._speaking and self.comm is not None:
+        if not self._speaking and self.comm is not None and self._gpt is not None:
             self._begin(change["new"])
 
     @t.observe("layer", "head", "query", "hide_sink")

@@ -126,8 +126,9 @@ class Looks(BaseWidget):
 
     def check_position(self, position: int) -> int:
         """Checks a token's position; negative ones count from the end."""
-        length = self.info.get("length")
-        if length is None or self.status in {"loading", "recording"}:
+        fixed = self._gpt is None and self._record is not None
+        length = self._record.length if fixed and self._record else self.info.get("length")
+        if length is None or (not fixed and self.status in {"loading", "recording"}):
             return position  # of the text that is being read: checked when it is there
         if not -length <= position < length:
             raise IndexError(f"token {position} does not exist; this text has tokens 0 to {length - 1}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import traitlets as t
 
-from gptwidgets.errors import ClosedError, TextError
+from gptwidgets.errors import Cancelled, ClosedError, TextError
 from gptwidgets.kernel import budget, captions, scores, tiles
 from gptwidgets.kernel.worker import CancelToken, Report, Worker
 from gptwidgets.widgets import opening
@@ -41,6 +41,7 @@ ACTIONS = {
     "TextError": "Change the text.",
     "ClosedError": "Load the model again with gw.load() and make a new widget.",
 }
+ANYWAY = "Change the text; if that does not help, restart the kernel."
 
 arrays = Worker("gptwidgets arrays")  # reads the records that belong to no GPT, or to a closed one
 
@@ -109,7 +110,10 @@ class Recording(Looks):
         Raises:
             TimeoutError: it takes longer.
             GPTWidgetsError: what went wrong with the recording.
+            ClosedError: after `close()`.
         """
+        if self.comm is None:
+            raise ClosedError("This heatmap was closed; make a new one.")
         until = None if timeout is None else time.monotonic() + timeout
         if self._run is None:
             raise TextError("There is nothing to wait for: set heat.text first.")
@@ -272,13 +276,16 @@ class Recording(Looks):
 
     def _over(self, run: Run, error: BaseException | None) -> None:
         """A recording has ended, well or not."""
+        gpt = self._gpt
+        if isinstance(error, Cancelled) and gpt is not None and gpt._model_worker.closed:
+            error = ClosedError(f"{gpt.name} was closed meanwhile; load it again with gw.load().")
         if error is not None:
             run.error = plain(error)
             with self._lock:
                 if run is self._run:
                     words = in_words(run.error)
-                    closed = self._gpt is not None and self._gpt.closed
-                    told = {**words, "action": ACTIONS.get(words["type"], "")}
+                    closed = gpt is not None and gpt.closed
+                    told = {**words, "action": ACTIONS.get(words["type"], ANYWAY)}
                     self._say(status="closed" if closed else "error", progress={}, error=told)
         run.done.set()
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gptwidgets.errors import GPTWidgetsError
 from gptwidgets.kernel import tiles
+from gptwidgets.widgets.values import whole
 from gptwidgets.widgets.wire import Reply, Steps
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ def urgency(request: dict[str, Any], layer: Any, head: Any) -> int:
     """
     if request["kind"] in {"patch", "line"}:
         return HOVER
-    chosen = [layer, head] in [list(tile[:2]) for tile in request.get("tiles", ())]
+    wanted = request.get("tiles")
+    chosen = isinstance(wanted, list) and any(
+        tile[:2] == [layer, head] for tile in wanted if isinstance(tile, list)
+    )
     return CHOSEN if chosen else GRID
 
 
@@ -83,7 +87,9 @@ def send_tiles(record: AttentionRecord, wanted: Iterable[list[Any]], *, sink_hid
         sink_hidden: leave the first token out and renormalise.
     """
     pack = Pack("tiles")
-    all_ = [(layer, head, int(level), int(row), int(col)) for layer, head, level, row, col in wanted]
+    all_ = [
+        (*tile[:2], *_numbers(tile)) for tile in _entries(wanted, ["layer", "head", "level", "row", "col"])
+    ]
     slow = [tile for tile in all_ if tiles.TILE << tile[2] > SAMPLED_SIDE and record.length > SAMPLED_SIDE]
     order = [(tile, True) for tile in slow] + [
         (tile, False) for tile in sorted(all_, key=lambda tile: tile in slow)
@@ -107,7 +113,7 @@ def send_thumbnails(record: AttentionRecord, heads: Iterable[list[Any]], *, sink
         sink_hidden: leave the first token out and renormalise.
     """
     pack = Pack("thumbs")
-    wanted = [(layer, head) for layer, head in heads]
+    wanted = [(layer, head) for layer, head in _entries(heads, ["layer", "head"])]
     exact = int(record.length <= tiles.SAMPLE_ABOVE)
     for found in tiles.thumbnails(record, wanted, sink_hidden=sink_hidden):
         if found:
@@ -119,7 +125,7 @@ def send_thumbnails(record: AttentionRecord, heads: Iterable[list[Any]], *, sink
 
 def send_patch(record: AttentionRecord, request: dict[str, Any], *, sink_hidden: bool) -> Steps:
     """The exact values of 128 × 128 cells, float32, for hovering."""
-    row, col = int(request["row"]), int(request["col"])
+    row, col = (whole(request[name], f"A {name}") for name in ("row", "col"))
     values = yield from tiles.patch_steps(
         record, request["layer"], request["head"], row, col, sink_hidden=sink_hidden
     )
@@ -128,13 +134,32 @@ def send_patch(record: AttentionRecord, request: dict[str, Any], *, sink_hidden:
 
 def send_line(record: AttentionRecord, request: dict[str, Any], *, sink_hidden: bool) -> Steps:
     """What one token looks at (`query`) or who looks at it (`key`), exact, float32 [T]."""
-    which = {name: int(request[name]) for name in ("query", "key") if request.get(name) is not None}
+    which = {
+        name: whole(request[name], f"A {name}") for name in ("query", "key") if request.get(name) is not None
+    }
     if len(which) != 1:
         raise ValueError("A line is of one query or of one key.")
     values = yield from tiles.line_steps(
         record, request["layer"], request["head"], sink_hidden=sink_hidden, **which
     )
     return Reply(which, [_floats(values)])
+
+
+def _entries(wanted: Any, names: list[str]) -> list[list[Any]]:
+    """Checks that a page asks for a list of lists of this many parts."""
+    if not isinstance(wanted, list):
+        raise TypeError(f"This is asked for as a list of [{', '.join(names)}].")
+    for entry in wanted:
+        if not isinstance(entry, list) or len(entry) != len(names):
+            raise ValueError(f"This is asked for as [{', '.join(names)}], not as {entry!r}.")
+    return wanted
+
+
+def _numbers(tile: list[Any]) -> list[int]:
+    level, row, col = (whole(number, "A tile's name") for number in tile[2:])
+    if not 0 <= level <= tiles.COARSEST:
+        raise IndexError(f"There is no level {level}.")
+    return [level, row, col]
 
 
 def _floats(values: np.ndarray) -> bytes:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
+import traitlets as t
+
 from gptwidgets.widgets.recording import PLACES, Recording
 
 VERSION = 1
@@ -43,13 +45,29 @@ class Shared(Recording):
             IndexError: a layer, head or token that this record does not have.
         """
         if isinstance(state, str):
-            state = json.loads(state)
+            try:
+                state = json.loads(state)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"This is not the JSON of what state() returned: {error}.") from None
         if not isinstance(state, Mapping) or state.get("gptwidgets", VERSION) != VERSION:
             raise TypeError("restore() takes what state() returned.")
         unknown = set(state) - {"gptwidgets", "text", *LOOKS, *PLACES}
         if unknown:
-            raise TypeError(f"A heatmap's state has no '{min(unknown)}'.")
+            raise TypeError(f"A heatmap's state has no '{next(iter(unknown))}'.")
+        before = {name: getattr(self, name) for name in LOOKS + PLACES}
+        try:
+            self._restore(state)
+        except Exception as error:
+            for name, value in before.items():  # all of it or nothing
+                if getattr(self, name) != value:
+                    setattr(self, name, value)
+            raise (ValueError(str(error)) if isinstance(error, t.TraitError) else error) from None
+        return self
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
         places = {name: state[name] for name in PLACES if name in state}
+        for name in {"hide_sink", "direction", "view"} & places.keys():  # can be judged without the record
+            getattr(type(self), name)._validate(self, places[name])
         for name in LOOKS:
             if name in state:
                 setattr(self, name, state[name])
@@ -62,7 +80,6 @@ class Shared(Recording):
                 self._pending = places
             else:
                 self._set_places(places)
-        return self
 
     def _set_places(self, places: Mapping[str, Any]) -> None:
         """Sets layer and head together, then what lies within."""

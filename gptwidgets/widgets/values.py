@@ -9,6 +9,7 @@ from typing import Any
 
 import traitlets as t
 
+FAR = 1e9  # tokens
 HEAD = re.compile(r"\s*L(\d+)H(\d+)\s*", re.IGNORECASE)
 
 
@@ -77,7 +78,8 @@ class Window(t.TraitType[Any, Any]):
             numbers = [float(number) for number in value]
         except (TypeError, ValueError):
             numbers = [math.nan]
-        if numbers and (len(numbers) != 4 or not all(map(math.isfinite, numbers)) or min(numbers[2:]) <= 0):
+        far = any(not abs(number) <= FAR for number in numbers)  # not: nan is far, too
+        if numbers and (len(numbers) != 4 or far or min(numbers[2:]) <= 0):
             raise ValueError(
                 f"A view is [first row, first column, rows, columns] in tokens, or [] for all, not {value!r}."
             )
@@ -98,5 +100,10 @@ class Filter(t.TraitType[Any, Any]):
             raise ValueError(
                 f"A filter is [score, smallest, largest] with a score of {', '.join(obj.SCORES)}, or []."
             )
-        low, high = (None if end is None else float(end) for end in parts[1:])
-        return [parts[0], low, high]
+        try:
+            ends = [None if end is None else float(end) for end in parts[1:]]
+        except (TypeError, ValueError):
+            ends = [math.nan]
+        if not all(end is None or math.isfinite(end) for end in ends):
+            raise ValueError(f"The ends of a filter are numbers, or None for no limit, not {parts[1:]}.")
+        return [parts[0], *ends]

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gptwidgets.errors import Cancelled, GPTWidgetsError, OutOfMemory
+from gptwidgets.widgets.values import whole
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -64,6 +65,13 @@ class Task:
 Handler: TypeAlias = Callable[[dict[str, Any], Sequence[memoryview]], Reply | Task]
 
 
+class _Request(dict[str, Any]):
+    """What a page asks, which says so itself where a part of it is missing."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ValueError(f"The request lacks '{name}'.")
+
+
 class Wire:
     """The Python end of the wire.
 
@@ -93,7 +101,7 @@ class Wire:
             self._request(name, content, buffers or ())
 
     def _request(self, name: str, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
-        kind = content.get("kind")
+        kind, content = content.get("kind"), _Request(content)
         try:
             handler = self._handlers.get(str(kind))
             if handler is None:
@@ -182,7 +190,7 @@ class Wire:
         self._send(message, buffers=list(buffers))
 
     def _on_missing(self, request: dict[str, Any], _buffers: Sequence[memoryview]) -> Reply:
-        first, last = int(request["from"]), int(request["to"])
+        first, last = (whole(request[name], f"'{name}'") for name in ("from", "to"))
         for message, buffers in list(self._events):
             if first <= message["seq"] <= last:
                 self._send(message, buffers=list(buffers))
@@ -201,8 +209,6 @@ def in_words(error: BaseException) -> dict[str, str]:
     error = plain(error)
     if isinstance(error, GPTWidgetsError | IndexError | TypeError | ValueError):
         message = str(error.args[0]) if error.args else str(error)
-    elif isinstance(error, KeyError):
-        message = f"The request lacks {error}."
     else:
         log.error("A job of a widget failed", exc_info=error)
         message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

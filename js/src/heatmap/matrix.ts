@@ -4,7 +4,7 @@
 // trait, so that Python and other views of the widget see the same. On the host stand, for tests:
 // data-painted (paintings so far), data-tiles-pending (tiles that are still missing), and after each
 // painting a "gw-drawn" event with {ms: since the change that caused it, paint: the painting alone}.
-import { effect, signal } from "@preact/signals-core";
+import { effect, signal, untracked } from "@preact/signals-core";
 import { paintAxes } from "./axes";
 import { createHands } from "./hands";
 import { createMeasure } from "./labels";
@@ -28,7 +28,8 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
   const measure = createMeasure();
   const patches = createPatches(context.wire, ends, () => {
     hands.look();
-    changed();
+    if (showsNumbers(scene)) changed();
+    else soon();
   });
   const compose = (of: Size) => sceneOf(traits, palette.value, theme.value, of, measure);
   const me = {}; // this view, to the cache
@@ -57,8 +58,7 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
     const began = performance.now();
     if (cellsDirty) {
       cellsDirty = false;
-      const { region, level, length, causal, picture } = scene;
-      cache.want(me, picture, length > 0 ? tilesOf(region, level, length, causal) : []);
+      wantTiles();
       const on = cleared(cells, scene.ratio);
       paintPicture(on, scene);
       paintMinimap(on, scene, cache);
@@ -69,6 +69,11 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
     host.dataset["painted"] = String(painted);
     const now = performance.now();
     host.dispatchEvent(new CustomEvent("gw-drawn", { detail: { ms: now - since, paint: now - began } }));
+  }
+
+  function wantTiles(): void {
+    const { region, level, length, causal, picture } = scene;
+    cache.want(me, picture, length > 0 ? tilesOf(region, level, length, causal) : []);
   }
 
   function paintPicture(on: Canvas2D, of: Scene): void {
@@ -112,6 +117,7 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
     effect(() => {
       scene = compose(size.value);
       void traits.status.value;
+      untracked(wantTiles); // before the next frame: the kernel can begin meanwhile
       changed();
       hands.look();
     }),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.record import AttentionRecord, Which
 
 CAPTIONS = {
-    "first token": "Most weight rests on the first token, as if there were nothing else to do.",
+    "first token": "It rests on the first token, until it finds something: see the rows where it does.",
     "previous token": "A stripe just under the diagonal: each token looks at the one before it.",
     "same token": "Find a word that comes a second time: it looks back at itself.",
     "induction": "Find a word that comes a second time: it looks at what followed it the first time.",

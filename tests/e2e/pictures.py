@@ -11,26 +11,23 @@ from tests.e2e.lab import NotebookPage, start
 FOLDER = Path(__file__).parents[2] / "notebooks" / "pictures"
 WIDTH = 1100  # CSS pixels of the widget; two device pixels each
 LOAD = "import gptwidgets as gw\ngpt = gw.load(progress=False)"
-ZORBELQUIST = (
-    "Professor Zorbelquist opened the door. The students stood up and greeted Professor Zorbelquist. "
-    "Then Professor Z"
-)
+ZORBELQUIST = "Professor Zorbelquist opened the door. The students stood up and greeted Professor Z"
 
 
 def heatmap(page: NotebookPage) -> int:
-    """The first sight: all heads, the most telling one large, the text."""
-    return page.run(f"heat = gw.AttentionHeatmap(gpt, {ZORBELQUIST!r})\nheat")
-
-
-def one_head(page: NotebookPage) -> int:
     """A head that copies: the last token looks at what followed its like."""
+    return page.run(f"heat = gw.AttentionHeatmap(gpt, {ZORBELQUIST!r}, head='L18H6', query=16)\nheat")
+
+
+def long_text(page: NotebookPage) -> int:
+    """A text of some thousand tokens."""
     return page.run(
-        f"heat = gw.AttentionHeatmap(gpt, {ZORBELQUIST!r}, layer=18, head=6)\n"
-        "heat.query = len(heat.wait().tokens) - 1\nheat"
+        "import inspect, argparse\n"
+        "heat = gw.AttentionHeatmap(gpt, inspect.getsource(argparse)[:16000], head='L18H6')\nheat"
     )
 
 
-PICTURES = [heatmap, one_head]
+PICTURES = [heatmap, long_text]
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ def load(
         tokenizer: its tokenizer.
         device: "auto" (CUDA, then MPS, then the CPU), or one by name.
         dtype: "auto" (float32 on the CPU up to a billion parameters, else the checkpoint's), or one by name.
-        revision: of a Hugging Face repository: a commit, a tag or a branch.
+        revision: of a Hugging Face repository only: a commit, a tag or a branch.
         local_wheel: the default model's wheel, for a computer without a network.
         progress: called with each Report; by default a bar that appears after a second; False for none.
         cancel: a token that stops it from another thread.
@@ -66,6 +66,7 @@ def load(
             one.
         OutOfMemory: memory ran out on the way; nothing is left of it.
         Cancelled: it was stopped.
+        TypeError: an option that has no meaning for this model.
 
     Example:
         >>> import gptwidgets as gw
@@ -76,8 +77,10 @@ def load(
     if model is not None or tokenizer is not None:
         if model is None or name_or_path is not None:
             raise TypeError("Give either a name or a path, or model= with its tokenizer=.")
-        if (device, dtype, revision, local_wheel) != ("auto", "auto", None, None):
+        if (device, dtype) != ("auto", "auto"):
             raise TypeError("A model in hand stays as it is: move or convert it before gw.load(model=…).")
+        _no_options("given with model= and here already", revision=revision, local_wheel=local_wheel)
+        _watch(lambda _report: None, cancel).stop()
         return _in_hand(model, tokenizer)
     from gptwidgets.kernel.folder import load_folder
 
@@ -150,21 +153,39 @@ def _find(
     if path.suffix.lower() == ".gguf":
         if not path.is_file():
             raise UnknownModelError(f'There is no file "{text}".')
+        _no_options(f'the file "{text}"', revision=revision, local_wheel=local_wheel)
         return install.converted(path, _converter(watch), watch=watch), path.stem
     with Catalogue.open() as catalogue:
         listing = catalogue.find(text) if isinstance(given, str) else None
         if listing is not None:
             return _listed(listing, revision, local_wheel, watch, placement), listing.name
         if text and path.is_dir():
+            _no_options(f'the folder "{text}"', revision=revision, local_wheel=local_wheel)
             return path, path.resolve().name
         if not isinstance(given, str) or _is_path(text):
             raise UnknownModelError(f'There is no folder and no .gguf file "{text}".')
         shared = install.installed(text) if "/" not in text and text.strip(". ") else None
         if shared is not None:
+            _no_options(f'the folder "{shared}"', revision=revision, local_wheel=local_wheel)
             return shared, text
         if text.count("/") == 1:
+            _no_options("a Hugging Face repository", local_wheel=local_wheel)
             return _from_hub(text, revision, watch, placement), text
         raise catalogue.unknown(text)
+
+
+# What an option is for, where it is given for a model that has no use for it.
+_MEANT = {
+    "revision": "picks a version of a Hugging Face repository",
+    "local_wheel": "is the file that the default model is installed from",
+}
+
+
+def _no_options(what: str, **given: object) -> None:
+    """Refuses options that would do nothing: a version that was asked for and not given is a wrong result."""
+    for option, value in given.items():
+        if value is not None:
+            raise TypeError(f"{option}= {_MEANT[option]}, and this model is {what}; leave {option}= out.")
 
 
 def _is_path(text: str) -> bool:
@@ -180,6 +201,7 @@ def _listed(
     placement: dict[str, Any],
 ) -> Path:
     if listing.source["kind"] == "hub":
+        _no_options("a Hugging Face repository", local_wheel=local_wheel)
         shared = install.installed(listing.name) if revision is None else None
         pinned = revision or listing.source["revision"]
         return shared or _from_hub(listing.source["repository"], pinned, watch, placement)

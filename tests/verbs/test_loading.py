@@ -202,6 +202,30 @@ def test_what_does_not_go_together(saved, home):
         load(saved, dtype="float8")
 
 
+@pytest.mark.parametrize("option", ["revision", "local_wheel"])
+def test_options_that_would_do_nothing_are_refused(saved, home, monkeypatch, tmp_path, option):
+    shutil.copytree(saved, tmp_path / "class" / "ours")
+    monkeypatch.setenv("GPTWIDGETS_MODELS", str(tmp_path / "class"))
+    write_gguf(tmp_path / "mine.gguf")
+    monkeypatch.setattr(loading, "convert", lambda *_: pytest.fail("converted first"))
+    monkeypatch.chdir(tmp_path)
+    given = {option: "v1.whl"}
+    for what, is_ in [(saved, "folder"), (str(saved), "folder"), ("ours", "folder"), ("mine.gguf", "file")]:
+        with pytest.raises(TypeError, match=rf'^{option}= .* the {is_} ".*"; leave {option}= out\.$'):
+            load(what, **given)
+    with pytest.raises(TypeError, match=rf"^{option}= .* given with model= .*; leave {option}= out\.$"):
+        gw.load(model=build(), **given)
+
+
+@pytest.mark.parametrize("repository", ["us/tiny", "gpt2"])
+def test_a_repository_comes_in_no_wheel(home, monkeypatch, repository):
+    monkeypatch.setattr("gptwidgets.store.hub.snapshot", lambda *_: pytest.fail("fetched first"))
+    with pytest.raises(
+        TypeError, match=r"^local_wheel= .* a Hugging Face repository; leave local_wheel= out"
+    ):
+        load(repository, local_wheel="tiny.whl")
+
+
 def test_a_model_in_hand_without_attention(home):
     from transformers import MambaConfig, MambaForCausalLM
 
@@ -215,6 +239,8 @@ def test_stop(saved, home):
     token.cancel()
     with pytest.raises(Cancelled):
         load(saved, cancel=token)
+    with pytest.raises(Cancelled):
+        gw.load(model=build(), cancel=token)
 
 
 # -- the default model ------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -48,13 +47,26 @@ def gpt():
         yield made
 
 
+class Gate:
+    """Holds the model up in front of each layer until it is open."""
+
+    def __init__(self, gpt):
+        self.reached, self.open = threading.Event(), threading.Event()
+        self.passed = 0
+        self.hooks = [layer.register_forward_pre_hook(self._wait) for layer in gpt.model.model.layers]
+
+    def _wait(self, *_):
+        self.reached.set()
+        assert self.open.wait(20)
+        self.passed += 1
+
+
 @pytest.fixture
-def slow(gpt):
-    """Every layer takes 0.2 s."""
-    layers = gpt.model.model.layers
-    hooks = [layer.register_forward_pre_hook(lambda *_: time.sleep(0.2)) for layer in layers]
-    yield
-    for hook in hooks:
+def gate(gpt):
+    made = Gate(gpt)
+    yield made
+    made.open.set()
+    for hook in made.hooks:
         hook.remove()
 
 
@@ -148,47 +160,48 @@ def test_an_unforeseen_error_is_said_and_leaves_nothing_behind(gpt, monkeypatch)
     assert heat.wait(20).status == "ready"
 
 
-@pytest.mark.usefixtures("slow")
-def test_a_widget_closed_while_it_records(gpt):
+def test_a_widget_closed_while_it_records(gpt, gate):
     heat = AttentionHeatmap(gpt, "abc")
-    time.sleep(0.05)
-    began = time.monotonic()
+    assert gate.reached.wait(20)
     heat.close()
-    assert time.monotonic() - began < 0.1
+    assert gate.passed == 0  # it did not wait for the model
     for use in (heat.wait, heat.png, lambda: heat.record):
         with pytest.raises(ClosedError, match="This heatmap was closed; make a new one"):
             use()
     heat.text = "ignored"
     assert heat.state()["text"] == "ignored"
+    gate.open.set()
     assert gpt.record("abc", progress=False).length == 3
 
 
 def test_a_model_closed_under_a_widget_that_records():
     gpt = tiny()
     ready, busy = AttentionHeatmap(gpt, "ready").wait(20), AttentionHeatmap(gpt)
-    for layer in gpt.model.model.layers:
-        layer.register_forward_pre_hook(lambda *_: time.sleep(0.2))
+    gate = Gate(gpt)
     busy.text = "abc"
-    time.sleep(0.05)
-    gpt.close()
+    assert gate.reached.wait(20)
+    closing = threading.Thread(target=gpt.close)
+    closing.start()
+    page = FakePage(ready)
+    page.until(lambda: gpt._model_worker.closed)
+    gate.open.set()
+    closing.join(20)
     with pytest.raises(ClosedError, match="tiny was closed meanwhile; load it again"):
         busy.wait(20)
     assert ready.status == busy.status == "closed"
     assert ready.weights().shape == (5, 5)  # what was recorded can still be read
-    page = FakePage(ready)
     for kind, fields in {"again": {}, "line": page.about(layer=0, head=0, query=1), "hello": {}}.items():
         assert page.ask(kind, **fields)[0]["done"]
 
 
-@pytest.mark.usefixtures("slow")
-def test_stop_comes_at_the_next_layer(gpt):
+def test_stop_comes_at_the_next_layer(gpt, gate):
     heat = AttentionHeatmap(gpt, "abc")
-    time.sleep(0.05)
-    began = time.monotonic()
+    assert gate.reached.wait(20)
     heat.stop()
+    gate.open.set()
     with pytest.raises(Cancelled):
         heat.wait(20)
-    assert time.monotonic() - began < 0.35
+    assert gate.passed == 1
     heat._on_again({}, [])
     assert heat.wait(20).status == "ready"
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 
 import gguf
 import numpy as np
@@ -160,17 +159,21 @@ def test_what_does_not_fit_is_refused_first(converted, tmp_path, monkeypatch):
         convert(folder.parent / "tiny.gguf", tmp_path / "out")
 
 
-def test_the_process_ends_with_its_parent(converted, tmp_path):
-    folder, *_ = converted
-    command = [
-        sys.executable,
-        "-m",
-        "gptwidgets.kernel.convert",
-        str(folder.parent / "tiny.gguf"),
-        str(tmp_path / "out"),
-    ]
+def test_the_process_ends_with_its_parent():
+    code = """
+import sys, time
+from gptwidgets.kernel import convert
+
+def endless(*_):
+    print("begun", file=sys.__stdout__, flush=True)
+    time.sleep(600)
+
+convert.convert = endless
+sys.exit(convert.main("a.gguf", "out"))
+"""
+    command = [sys.executable, "-c", code]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    time.sleep(0.5)
+    assert process.stdout.readline() == b"begun\n"
     process.stdin.close()
     assert process.wait(30) == 1
     process.stdout.close()

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import types
 import warnings
 import weakref
@@ -213,14 +212,14 @@ def test_callbacks_are_called_once_and_pin_nothing():
 def test_close_stops_a_recording_on_the_worker():
     gpt = GPT(build())
     started = threading.Event()
-
-    def slow(_report) -> None:
-        started.set()
-        time.sleep(0.02)
-
     token = CancelToken()
-    future = gpt._model_worker.submit(lambda: gpt.record(IDS, progress=slow, cancel=token), token=token)
-    started.wait(5)
+
+    def held(_report) -> None:  # in the middle of the text until it is told to stop
+        started.set()
+        token._event.wait(20)
+
+    future = gpt._model_worker.submit(lambda: gpt.record(IDS, progress=held, cancel=token), token=token)
+    assert started.wait(20)
     gpt.close()
     assert isinstance(future.exception(5), Cancelled)
 

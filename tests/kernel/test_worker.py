@@ -4,6 +4,7 @@ import gc
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -20,13 +21,21 @@ def worker():
     made.close(timeout=5)
 
 
+def until(there: Callable[[], object], seconds: float = 20) -> None:
+    """Waits for what nothing signals."""
+    end = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 def hold(worker: Worker) -> threading.Event:
     """Keeps the worker busy until the event is set, so that jobs can pile up behind it."""
     go, started = threading.Event(), threading.Event()
 
     def job() -> None:
         started.set()
-        go.wait(5)
+        go.wait(20)
 
     worker.submit(job, priority=99)
     started.wait(5)
@@ -56,21 +65,22 @@ def test_the_highest_priority_goes_first_and_equals_in_order(worker):
 
 def test_a_hover_overtakes_a_long_job_between_its_steps(worker):
     done: list[str] = []
-    first = threading.Event()
+    begun, hovered = threading.Event(), threading.Event()
 
     def long():
-        for i in range(20):
+        for i in range(3):
             done.append(f"step {i}")
-            first.set()
-            time.sleep(0.01)
+            begun.set()
+            hovered.wait(5)
             yield
 
     future = worker.submit(long)
-    first.wait(5)
-    worker.submit(lambda: done.append("hover"), priority=1).result(5)
-    assert 0 < done.index("hover") < 19
+    assert begun.wait(5)
+    hover = worker.submit(lambda: done.append("hover"), priority=1)
+    hovered.set()
+    hover.result(5)
     future.result(5)
-    assert done[-1] == "step 19"
+    assert done == ["step 0", "hover", "step 1", "step 2"]
 
 
 def test_an_exception_lands_in_the_future_and_the_next_job_runs(worker):
@@ -91,7 +101,6 @@ def test_cancel_stops_a_running_generator_and_closes_it(worker):
         try:
             while True:
                 started.set()
-                time.sleep(0.001)
                 yield
         finally:
             closed.set()
@@ -121,9 +130,8 @@ def test_a_token_stops_a_job_that_looks_at_it(worker):
 
     def job():
         started.set()
-        while True:
-            time.sleep(0.001)
-            token.check()
+        token._event.wait(5)
+        token.check()
 
     future = worker.submit(job, token=token)
     started.wait(5)
@@ -138,7 +146,6 @@ def test_an_interrupt_while_waiting_cancels_the_job(worker, monkeypatch):
     def endless():
         while True:
             started.set()
-            time.sleep(0.001)
             yield
 
     future = worker.submit(endless)
@@ -158,7 +165,6 @@ def test_an_interrupt_while_waiting_cancels_the_job(worker, monkeypatch):
 def test_wait_polls_and_cancels_when_the_poll_is_interrupted(worker):
     def endless():
         while True:
-            time.sleep(0.001)
             yield
 
     future = worker.submit(endless)
@@ -178,7 +184,7 @@ def test_wait_polls_and_cancels_when_the_poll_is_interrupted(worker):
 def test_close_cancels_what_runs_and_what_waits_and_ends_the_thread(worker):
     go = hold(worker)
     waiting = worker.submit(lambda: 1)
-    threading.Timer(0.05, go.set).start()
+    threading.Thread(target=lambda: (until(lambda: worker.closed), go.set())).start()
     assert worker.close(5)
     assert worker.close(5)
     with pytest.raises(Cancelled):
@@ -218,12 +224,7 @@ def test_a_finished_job_pins_nothing(worker, fails):
     future: JobFuture[None] = worker.submit(partial(job, made))
     assert isinstance(future.exception(5), ValueError if fails else type(None))
     del made
-    for _ in range(50):  # the thread itself lets go a moment after the answer is there
-        gc.collect()
-        if seen() is None:
-            break
-        time.sleep(0.01)
-    assert seen() is None
+    until(lambda: gc.collect() >= 0 and seen() is None)  # the thread lets go a moment after the answer
 
 
 def test_forget_frames_follows_causes():

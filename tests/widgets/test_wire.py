@@ -76,19 +76,19 @@ def test_a_job_answers_in_parts_and_errors_of_its_own_too(worker):
 
 
 def test_a_cancelled_job_stops_and_says_so(worker):
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def forever():
         try:
             while True:
-                time.sleep(0.001)
+                begun.set()
                 yield None
         finally:
             ended.set()
 
     line = Line(go=lambda *_: Task(forever, worker))
     line.ask("1", "go")
-    time.sleep(0.05)
+    assert begun.wait(5)
     line.wire.hear(None, {"type": "cancel", "id": "1"}, [])
     assert ended.wait(5)
     assert line.wait(1)[0]["error"]["type"] == "Cancelled"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.lab import Lab, start
+from tests.e2e.lab import Lab, NotebookPage, start
 
 
 @pytest.fixture(scope="session")
@@ -12,6 +12,15 @@ def one_lab() -> Iterator[Lab]:
     """One JupyterLab and one browser for all tests."""
     with start() as lab:
         yield lab
+
+
+@pytest.fixture(scope="module")
+def page(one_lab: Lab, request: pytest.FixtureRequest) -> Iterator[NotebookPage]:
+    """One notebook for all tests of a file, begun with its SETUP; each shows its widgets in a new cell."""
+    page = one_lab.open([request.module.SETUP])
+    page.run_cell(0)
+    yield page
+    one_lab.close(page)
 
 
 @pytest.fixture

@@ -31,15 +31,6 @@ COLOURS = """canvas => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def page(one_lab: Lab) -> Iterator[NotebookPage]:
-    """One notebook for all tests here; each shows widgets of its own in a new cell."""
-    page = one_lab.open([SETUP])
-    page.run_cell(0)
-    yield page
-    one_lab.close(page)
-
-
 @pytest.fixture
 def heat(page: NotebookPage) -> Iterator[Locator]:
     """A heatmap of random attention, ready; `heat` in Python."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-
-from tests.e2e.lab import Lab, NotebookPage
 
 ROOT = Path(__file__).parents[2]
 EVIL = "</script><img src=x onerror=window.pwned=1>"
@@ -21,14 +18,6 @@ from tests.widgets.conftest import causal, tiny
 gpt = tiny()
 evil = {EVIL!r}
 """
-
-
-@pytest.fixture(scope="module")
-def page(one_lab: Lab) -> Iterator[NotebookPage]:
-    page = one_lab.open([SETUP])
-    page.run_cell(0)
-    yield page
-    one_lab.close(page)
 
 
 def pwned(page: Page) -> bool:

@@ -6,8 +6,9 @@ of largest magnitude is kept.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch.nn.functional import max_pool1d, pad
 
@@ -51,3 +52,18 @@ def _largest(w: Tensor, dim: int, *, signed: bool) -> Tensor:
 def larger(a: Tensor, b: Tensor, *, signed: bool) -> Tensor:
     """The larger of two, cell by cell; of signed values that of larger magnitude."""
     return torch.where(b.abs() > a.abs(), b, a) if signed else torch.maximum(a, b)
+
+
+def pool_codes(
+    codes: np.ndarray[Any, np.dtype[np.uint8]], *, signed: bool
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Coded cells one level coarser, uint8 [..., r, c] to [..., ⌈r / 2⌉, ⌈c / 2⌉]; 0 stays "no cell"."""
+    rows, cols = codes.shape[-2:]
+    around = [(0, 0)] * (codes.ndim - 2)
+    codes = np.pad(codes, [*around, (0, rows % 2), (0, cols % 2)])
+    if not signed:
+        over = np.maximum(codes[..., ::2, :], codes[..., 1::2, :])
+        return np.maximum(over[..., ::2], over[..., 1::2])
+    four = np.stack([codes[..., i::2, j::2] for i in (0, 1) for j in (0, 1)])
+    strength = np.where(four == 0, -1, np.abs(four.astype(np.int16) - 128))
+    return np.take_along_axis(four, strength.argmax(0)[None], 0)[0]

@@ -40,10 +40,10 @@ Bytes: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 
 
-def levels(length: int) -> int:
-    """The coarsest level: the smallest l with ⌈length / 2^l⌉ <= 64."""
+def levels(length: int, most: int = THUMB) -> int:
+    """The level of a picture of at most `most` cells a side: the smallest l with ⌈length / 2^l⌉ <= most."""
     level = 0
-    while -(-length >> level) > THUMB:
+    while -(-length >> level) > most:
         level += 1
     return level
 
@@ -182,22 +182,23 @@ def thumbnails(
         record: what to show.
         heads: (layer, head) pairs.
         sink_hidden: without column 0, the rest renormalised.
-        sampled: from 64 query rows a head; None does so above 1,024 tokens.
+        sampled: from 64 query rows a head; None does so above 1,024 tokens, where it was not done exactly.
 
     Yields:
         (layer, head, coded cells) as soon as one is ready, in the order of `heads`, and None between.
     """
     from gptwidgets.kernel.scores import summarise
 
-    sampled = record.length > SAMPLE_ABOVE if sampled is None else sampled
+    quick = record.length > SAMPLE_ABOVE if sampled is None else sampled
     for layer, head in heads:
         layer_, head_ = record.find(layer, head)
         if isinstance(layer_, int) and isinstance(head_, int):
-            summary = yield from summarise(record, layer_, sampled=sampled)
+            there = sampled is None and ("summary", layer_, False) in record.cache
+            summary = yield from summarise(record, layer_, sampled=quick and not there)
             yield layer_, head_, summary.thumbs[int(sink_hidden)][head_]
         else:
             cells, _ = yield from tile(
-                record, layer_, head_, levels(record.length), 0, 0, sink_hidden=sink_hidden, sampled=sampled
+                record, layer_, head_, levels(record.length), 0, 0, sink_hidden=sink_hidden, sampled=quick
             )
             yield layer_, head_, cells
 

@@ -70,6 +70,7 @@ class BaseWidget(anywidget.AnyWidget):
                 raise TypeError(f"{type(self).__name__} has no option '{name}'{hint}")
         self._lock = threading.RLock()
         self._hearer: int | None = None  # the thread in which the browser's wishes are taken
+        self._speaker: int | None = None  # the thread in which this class itself sets traits
         self._esm, self._css = front_end(self._name)
         super().__init__(**options)
         self._wire = Wire(self._send_custom, self._requests())
@@ -87,6 +88,20 @@ class BaseWidget(anywidget.AnyWidget):
         with self._lock, self.hold_sync():
             for name, value in values.items():
                 self.set_trait(name, value)
+
+    @property
+    def _speaking(self) -> bool:
+        """Whether it is we ourselves, in this thread, who set traits just now."""
+        return self._speaker == threading.get_ident()
+
+    def _say(self, **values: Any) -> None:
+        """Publishes, and does not take it for somebody's wish."""
+        with self._lock:
+            before, self._speaker = self._speaker, threading.get_ident()
+            try:
+                self._publish(**values)
+            finally:
+                self._speaker = before
 
     def notify_change(self, change: Any) -> None:
         """Sends a changed trait under the lock, then calls the observers outside of it."""

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import traitlets as t
 
 from gptwidgets.errors import ClosedError
-from gptwidgets.kernel import captions, scores
+from gptwidgets.kernel import captions
 from gptwidgets.kernel.gpt import GPT
 from gptwidgets.kernel.record import AttentionRecord
-from gptwidgets.kernel.worker import Report
 from gptwidgets.widgets import opening, service
 from gptwidgets.widgets.display import Displayed
-from gptwidgets.widgets.progress import throttled
 from gptwidgets.widgets.state import Shared
-from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task, in_words
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    import pandas as pd
+from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task
 
 WITHIN = ("query", "key", "view")  # places in one text, which mean nothing in the next
 SETTLED = 0.8  # seconds without a change, after which the chosen head becomes the picture that stays
@@ -164,11 +157,6 @@ class AttentionHeatmap(Displayed, Shared):
             self._cancel_late()
         super().close()
 
-    @t.observe("sort", "filter")
-    def _sorted(self, _change: Any = None) -> None:
-        if "induction" in {self.sort, *self.filter[:1]}:
-            self._measure_induction()
-
     def _opened(self) -> None:
         self._sorted()
         super()._opened()
@@ -177,13 +165,6 @@ class AttentionHeatmap(Displayed, Shared):
         query = self.query if self.query is None or self.query < record.length else None
         sentence = captions.describe(record, self.layer, self.head, query, sink_hidden=self.hide_sink)
         self._say(sentence=sentence)
-
-    def _regrid(self, record: AttentionRecord) -> Any:
-        """All thumbnails with the first token or without it."""
-        name, hide = self._record_name, self.hide_sink
-        traits = yield from opening.grid(record, name, sink_hidden=hide)
-        if (name, hide) == (self._record_name, self.hide_sink):
-            self._say(**traits)
 
     def _settle(self, record: AttentionRecord) -> Any:
         """Brings `opening` and `first` up to date, so that a page that comes later shows the same."""
@@ -206,8 +187,7 @@ class AttentionHeatmap(Displayed, Shared):
             "picture": self._on_picture,
             "stop": self._on_stop,
             "again": self._on_again,
-            "scores": self._on_scores,
-            "induction": self._on_induction,
+            **self._score_requests(),
         }
 
     def _on_hello(self, _request: dict[str, Any], _buffers: Any) -> Reply:
@@ -230,56 +210,3 @@ class AttentionHeatmap(Displayed, Shared):
         if self._gpt is not None and self._read is not None:
             self._begin(self._read)
         return Reply()
-
-    def _on_scores(self, request: dict[str, Any], _buffers: Any) -> Task | Reply:
-        """Exact scores of a long text: a job with progress."""
-        if not self.scores.get("sampled") or not request.get("exact", True):
-            return Reply()
-        name = self._record_name
-
-        def steps(record: AttentionRecord) -> Steps:
-            tell = throttled(lambda progress: self._say(progress=progress))
-            exact = scores.table_steps(record, sampled=False)
-            try:
-                while True:
-                    tell(Report("exact scores", next(exact), 1.0))
-                    yield None
-            except StopIteration as stop:
-                self._take_scores(name, stop.value, sampled=False)
-            finally:
-                self._say(progress={})
-            return Reply()
-
-        return self._reading(steps, service.EXACT)
-
-    def _on_induction(self, _request: dict[str, Any], _buffers: Any) -> Reply:
-        self._measure_induction()
-        return Reply()
-
-    def _measure_induction(self) -> None:
-        """Measures on the model's thread how much each head is an induction head; once a model."""
-        gpt = self._gpt
-        if gpt is None or gpt.closed or self._table is None or "induction" in self._table or self._measuring:
-            return
-        self._measuring = True
-        measured = gpt._model_worker.submit(lambda: gpt.induction_scores()["induction"])
-        measured.add_done_callback(self._take_induction)
-
-    def _take_induction(self, measured: Future[Any]) -> None:
-        self._measuring = False
-        error = measured.exception()
-        if error is not None:
-            self._say(notes=[*self.notes, f"Induction was not measured: {in_words(error)['message']}"])
-        else:
-            self._induction = measured.result()
-            self._take_scores(self._record_name, self._table, sampled=bool(self.scores.get("sampled")))
-
-    def _take_scores(self, name: str, table: pd.DataFrame, *, sampled: bool) -> None:
-        """Publishes new scores, unless they are of an earlier text."""
-        with self._lock:
-            if name != self._record_name:
-                return
-            self._table = table = self._with_induction(table)
-            self._say(
-                scores=opening.table(table, sampled=sampled), **opening.kinds(table, self.info["length"])
-            )

@@ -70,6 +70,7 @@ class Looks(BaseWidget):
 
     info = told(t.Dict(help="Shape and origin of the record: length, layers, heads, windows, name, device."))
 
+    notes = told(t.List(help="Sentences to know: approximations, where the weights come from."))
     status = told(
         t.Enum(
             ["empty", "loading", "recording", "ready", "error", "closed"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gptwidgets.kernel import captions, tiles
+from gptwidgets.kernel.pooling import pool_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.gpt import GPT
     from gptwidgets.kernel.record import AttentionRecord, Which
 
+FIRST = 32  # cells a side, at most, of the first thumbnails; finer ones are asked for where they show
+QUICK_ABOVE = 256  # tokens; longer texts begin with sampled scores and thumbnails, exact ones follow
 OPENING = 512  # cells a side, at most, of the chosen head's first picture
 EXACT_ABOVE = 4096  # tokens; longer ones begin with a sampled picture of the chosen head, too
 
@@ -31,27 +34,33 @@ def heads_of(record: AttentionRecord) -> list[tuple[Which, Which]]:
     return [(layer, head) for layer in record.layers for head in range(record.n_heads)]
 
 
-def grid(record: AttentionRecord, name: str, *, sink_hidden: bool) -> Generator[None, None, dict[str, Any]]:
-    """The thumbnails of all heads.
+def grid(
+    record: AttentionRecord, name: str, *, sink_hidden: bool, sampled: bool = False
+) -> Generator[None, None, dict[str, Any]]:
+    """The thumbnails of all heads, small.
 
     Args:
         record: the record.
         name: its id on the wire.
         sink_hidden: leave the first token out and renormalise.
+        sampled: from some rows only, which is quick.
 
     Returns:
         The traits `first` (uint8 [layers · heads, s, s] as bytes) and `first_name`.
     """
     heads = heads_of(record)
-    place = {head: i for i, head in enumerate(heads)}
-    side = tiles.side(record.length, tiles.levels(record.length))
+    side = tiles.side(record.length, tiles.levels(record.length, FIRST))
     pictures = np.zeros((len(heads), side, side), np.uint8)  # (L·H, s, s)
-    for found in tiles.thumbnails(record, heads, sink_hidden=sink_hidden):
+    places = iter(range(len(heads)))
+    for found in tiles.thumbnails(record, heads, sink_hidden=sink_hidden, sampled=sampled):
         if found:
-            layer, head, picture = found
-            pictures[place[layer, head]] = picture
+            _, _, picture = found
+            small = picture.shape[-1] <= side
+            pictures[next(places)] = picture if small else pool_codes(picture, signed=record.signed)
         yield
-    return {"first": pictures.tobytes(), "first_name": f"{name}|{variant(sink_hidden=sink_hidden)}"}
+    exact = not sampled or record.length <= tiles.SAMPLES
+    label = f"{name}|{variant(sink_hidden=sink_hidden)}|{int(exact)}"
+    return {"first": pictures.tobytes(), "first_name": label}
 
 
 def large(
@@ -125,14 +134,13 @@ def kinds(scores: pd.DataFrame, length: int) -> dict[str, Any]:
     return {"kind_of": of, "kinds": {kind: captions.caption(kind) for kind in [*there, "mean", "max"]}}
 
 
-def describe(record: AttentionRecord, name: str, gpt: GPT | None, *, sampled: bool) -> dict[str, Any]:
+def describe(record: AttentionRecord, name: str, gpt: GPT | None) -> dict[str, Any]:
     """The trait `info`: what the browser must know of a record.
 
     Args:
         record: the record.
         name: its id on the wire.
         gpt: the model that made it, or None.
-        sampled: whether the first scores and thumbnails come from some rows only.
     """
     return {
         "record": name,
@@ -145,8 +153,7 @@ def describe(record: AttentionRecord, name: str, gpt: GPT | None, *, sampled: bo
         "causal": record.causal,
         "signed": record.signed,
         "vmax": float(record.vmax),
-        "thumb_level": tiles.levels(record.length),
+        "first_level": tiles.levels(record.length, FIRST),
         "device": str(gpt.device) if gpt else "",
         "dtype": str(gpt.dtype).removeprefix("torch.") if gpt else "",
-        "sampled": sampled,
     }

@@ -19,15 +19,13 @@ from gptwidgets.kernel import budget, captions, scores, tiles
 from gptwidgets.kernel.worker import CancelToken, Report, Worker
 from gptwidgets.widgets import opening
 from gptwidgets.widgets.base import told
-from gptwidgets.widgets.looks import Looks
 from gptwidgets.widgets.progress import throttled
+from gptwidgets.widgets.scoring import Scoring
 from gptwidgets.widgets.wire import Task, in_words, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from concurrent.futures import Future
-
-    import pandas as pd
 
     from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.widgets.wire import Steps
@@ -55,32 +53,22 @@ class Run:
         self.error: BaseException | None = None
 
 
-class Recording(Looks):
+class Recording(Scoring):
     """The part of a widget that records a text and tells how it goes."""
 
     progress = told(t.Dict(help="stage, done, total, unit, seconds_left of the running job; {} without one."))
     error = told(t.Dict(help="type, message and action of what went wrong; {} when nothing did."))
-    notes = told(t.List(help="Sentences to know: approximations, where the weights come from."))
     tokens = told(t.Dict(help="Columns of the tokens: pieces, ids, groups, special."))
-    scores = told(
-        t.Dict(help="Scores of the heads: columns, rows [layer, head, value…], sampled, induction.")
-    )
-    kinds = told(t.Dict(help="For each kind of head, what to look for."))
-    kind_of = told(t.List(help="[layer, head, kind] of each head."))
     sentence = told(t.Unicode(help="What a screen reader hears of the chosen head and token."))
     first = told(t.Bytes(b"", help="Thumbnails of all heads, uint8 [layers · heads, s, s]."))
-    first_name = told(t.Unicode(help='What `first` shows: "record|variant".'))
+    first_name = told(t.Unicode(help='What `first` shows: "record|variant|exact".'))
     opening = told(t.Bytes(b"", help="The chosen head whole, uint8 [s, s] with s at most 512."))
     opening_name = told(t.Unicode(help='What `opening` shows: "record|variant|layer|head|level|exact".'))
 
     def __init__(self, **options: Any) -> None:
-        self._speaker: int | None = None  # the thread in which this class itself sets traits
         self._run: Run | None = None
         self._read: Any = None  # what is recorded: text, messages or ids
         self._record_name = ""
-        self._table: Any = None  # the scores as a DataFrame
-        self._induction: pd.Series | None = None  # of the model, not of the text: measured once, on request
-        self._measuring = False
         self._again: Future[AttentionRecord] | None = None
         self._pending: dict[str, Any] = {}  # to be set once the next record is there
         super().__init__(**options)
@@ -151,20 +139,6 @@ class Recording(Looks):
         gpt = self._gpt
         return arrays if gpt is None or gpt.closed or gpt.reader.closed else gpt.reader
 
-    @property
-    def _speaking(self) -> bool:
-        """Whether it is we ourselves, in this thread, who set traits just now."""
-        return self._speaker == threading.get_ident()
-
-    def _say(self, **values: Any) -> None:
-        """Publishes, and does not take it for somebody's wish."""
-        with self._lock:
-            before, self._speaker = self._speaker, threading.get_ident()
-            try:
-                self._publish(**values)
-            finally:
-                self._speaker = before
-
     def _begin(self, text: Any) -> None:
         """Starts a recording, and stops the one that runs."""
         run = Run()
@@ -198,14 +172,25 @@ class Recording(Looks):
             self._say(status="loading")
         try:
             shown = self._reader.submit(lambda: self._open(run, record), priority=OPEN, token=run.token)
-            shown.add_done_callback(lambda ended: self._over(run, ended.exception()))
+            shown.add_done_callback(lambda ended: self._refine(run, record, ended.exception()))
         except ClosedError as error:
             self._over(run, error)
+
+    def _refine(self, run: Run, record: AttentionRecord, error: BaseException | None) -> None:
+        """After a first look at a text of middle length: everything exactly; long ones wait to be asked."""
+        if error is not None or not opening.QUICK_ABOVE < record.length <= tiles.SAMPLE_ABOVE:
+            self._over(run, error)
+            return
+        try:  # without the run's token: who stops a recording does not want half a picture
+            exact = self._reader.submit(lambda: self._exactly(record))
+            exact.add_done_callback(lambda _: self._over(run, None))
+        except ClosedError:
+            self._over(run, None)
 
     def _open(self, run: Run, record: AttentionRecord) -> Generator[None, None, None]:
         """Everything that the first picture needs, then one message."""
         name = uuid.uuid4().hex[:12]
-        sampled = record.length > tiles.SAMPLE_ABOVE
+        sampled = record.length > opening.QUICK_ABOVE
         hide = self._pending.get(
             "hide_sink", self.hide_sink if self._sink_chosen else record.causal and not record.signed
         )
@@ -219,7 +204,7 @@ class Recording(Looks):
                 break
             yield
         layer, head = self._which(record, table)
-        traits = yield from opening.grid(record, name, sink_hidden=hide)
+        traits = yield from opening.grid(record, name, sink_hidden=hide, sampled=sampled)
         traits |= yield from opening.large(
             record, name, layer, head, sink_hidden=hide, sampled=record.length > opening.EXACT_ABOVE
         )
@@ -231,7 +216,7 @@ class Recording(Looks):
             pending, self._pending = self._pending, {}
             fresh = {"query": None, "key": None, "view": [], "layer": layer, "head": head, "hide_sink": hide}
             self._say(
-                info=opening.describe(record, name, self._gpt, sampled=sampled),
+                info=opening.describe(record, name, self._gpt),
                 tokens=record.tokens.wire(),
                 scores=opening.table(table, sampled=sampled),
                 **opening.kinds(table, record.length),
@@ -249,11 +234,6 @@ class Recording(Looks):
                     setattr(self, trait, pending[trait])
         self._wire.tell("record", {"record": name})
         self._opened()
-
-    def _with_induction(self, table: pd.DataFrame) -> pd.DataFrame:
-        return (
-            table if self._induction is None else table.assign(induction=self._induction.reindex(table.index))
-        )
 
     def _which(self, record: AttentionRecord, table: Any) -> tuple[Any, Any]:
         """The head to begin with: the one that somebody chose, where there is such a one."""

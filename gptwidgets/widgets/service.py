@@ -114,11 +114,11 @@ def send_thumbnails(record: AttentionRecord, heads: Iterable[list[Any]], *, sink
     """
     pack = Pack("thumbs")
     wanted = [(layer, head) for layer, head in _entries(heads, ["layer", "head"])]
-    exact = int(record.length <= tiles.SAMPLE_ABOVE)
     for found in tiles.thumbnails(record, wanted, sink_hidden=sink_hidden):
         if found:
             layer, head, picture = found
-            pack.add([layer, head, *picture.shape, exact], picture)
+            exact = record.length <= tiles.SAMPLE_ABOVE or ("summary", layer, False) in record.cache
+            pack.add([layer, head, *picture.shape, int(exact)], picture)
         yield pack.take() if pack.due else None
     return pack.take()
 

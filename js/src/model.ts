@@ -55,10 +55,9 @@ export interface Info {
   readonly signed?: boolean;
   /** The largest magnitude of a signed array. */
   readonly vmax?: number;
-  readonly thumb_level?: number;
+  readonly first_level?: number;
   readonly device?: string;
   readonly dtype?: string;
-  readonly sampled?: boolean;
 }
 
 export interface TokenColumns {

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from gptwidgets.kernel.pooling import pool, pool_columns, pool_rows
+from gptwidgets.kernel.pooling import pool, pool_codes, pool_columns, pool_rows
 
 
 def brute(w: torch.Tensor, step: int, signed: bool) -> torch.Tensor:
@@ -30,3 +31,12 @@ def test_rows_and_columns_apart() -> None:
     w = torch.arange(12.0).view(3, 4)
     assert pool_rows(w, 2).tolist() == [[4, 5, 6, 7], [8, 9, 10, 11]]
     assert pool_columns(w, 2).tolist() == [[1, 3], [5, 7], [9, 11]]
+
+
+def test_coded_cells_one_level_coarser() -> None:
+    codes = np.array([[0, 9, 1], [3, 200, 0], [0, 0, 0]], np.uint8)
+    assert pool_codes(codes, signed=False).tolist() == [[200, 1], [0, 0]]
+    signed = np.array([[128, 100, 255], [130, 0, 1], [0, 128, 0]], np.uint8)
+    assert pool_codes(signed, signed=True).tolist() == [[100, 255], [128, 0]]
+    several = np.stack([codes, codes.T])
+    assert pool_codes(several, signed=False)[1].tolist() == pool_codes(codes.T, signed=False).tolist()

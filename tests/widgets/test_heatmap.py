@@ -233,10 +233,10 @@ def test_hiding_the_first_token_or_not_renews_the_grid(heat, page):
     heard = page(heat)
     before, record = heat.first, heat.info["record"]
     heat.hide_sink = False
-    heard.until(lambda: heat.first_name == f"{record}|plain")
+    heard.until(lambda: heat.first_name == f"{record}|plain|1")
     assert heat.first != before
     heat.hide_sink = True
-    heard.until(lambda: heat.first_name == f"{record}|no_sink")
+    heard.until(lambda: heat.first_name == f"{record}|no_sink|1")
     assert heat.first == before
 
 

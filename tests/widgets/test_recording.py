@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from gptwidgets.errors import Cancelled, ClosedError, OutOfMemory, TextError
-from gptwidgets.kernel import budget
+from gptwidgets.kernel import budget, tiles
 from gptwidgets.kernel.gpt import GPT
+from gptwidgets.kernel.pooling import pool_codes
 from gptwidgets.widgets import recording
 from gptwidgets.widgets.heatmap import AttentionHeatmap
 from tests.widgets.conftest import FakePage, tiny
@@ -274,14 +275,33 @@ def test_a_token_chosen_while_the_text_is_read_is_kept(gpt, gate):
 def test_long_texts_begin_sampled_and_can_be_made_exact(gpt):
     heat = AttentionHeatmap(gpt, "abcdefgh " * 125).wait(60)
     assert heat.info["length"] == 1125
-    assert heat.info["sampled"]
     assert heat.scores["sampled"]
+    assert heat.first_name.endswith("|0")
     page = FakePage(heat)
     page.answer(page.post("scores", exact=True))
     assert not heat.scores["sampled"]
+    assert heat.first_name.endswith("|1")
     exact = heat.record.scores(sampled=False)
     shown = {(row[0], row[1]): row[2] for row in heat.scores["rows"]}
     assert shown[1, 2] == pytest.approx(exact.loc[(1, 2), "entropy"], abs=1e-4)
+
+
+def test_texts_of_middle_length_begin_sampled_and_become_exact_by_themselves(gpt):
+    seen: list[bool] = []
+    heat = AttentionHeatmap(gpt)
+    heat.observe(lambda change: seen.append(change["new"].get("sampled")), "scores")
+    heat.text = "abcdefgh " * 40
+    heat.wait(60)
+    assert heat.info["length"] == 360
+    assert seen == [True, False]
+    exact = heat.record.scores()
+    shown = {(row[0], row[1]): row[2] for row in heat.scores["rows"]}
+    assert shown[1, 2] == pytest.approx(exact.loc[(1, 2), "entropy"], abs=1e-4)
+    thumbnail = next(found for found in tiles.thumbnails(heat.record, [(0, 0)], sink_hidden=True) if found)[2]
+    side = len(heat.first) // (2 * 4)
+    small = pool_codes(thumbnail, signed=False)
+    assert heat.first_name.endswith("|no_sink|1")
+    assert heat.first[:side] == small.tobytes()
 
 
 def test_a_widget_and_its_model_can_be_thrown_away():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gptwidgets.kernel import tiles
+from gptwidgets.kernel.pooling import pool_codes
 from gptwidgets.kernel.record import AttentionRecord
 from gptwidgets.widgets import service
 from gptwidgets.widgets.heatmap import AttentionHeatmap
@@ -60,12 +61,13 @@ def test_messages_are_neither_many_nor_huge(heat, page):
     assert set(unpack(parts, "thumbs")) == {tuple(head) for head in heads}
 
 
-def test_thumbnails_are_those_of_the_first_picture(heat, page):
+def test_thumbnails_are_those_of_the_first_picture_but_finer(heat, page):
     heard = page(heat)
     parts = heard.answer(heard.post("thumbs", **heard.about(variant="no_sink", heads=[[1, 1]])))
-    side = tiles.side(LENGTH, heat.info["thumb_level"])
+    side = tiles.side(LENGTH, heat.info["first_level"])
     first = np.frombuffer(heat.first, np.uint8).reshape(2, 3, side, side)
-    np.testing.assert_array_equal(unpack(parts, "thumbs")[1, 1][0][0], first[1, 1])
+    fine = unpack(parts, "thumbs")[1, 1][0][0]
+    np.testing.assert_array_equal(pool_codes(fine, signed=False), first[1, 1])
 
 
 def test_a_patch_is_exact_and_absent_where_there_is_nothing(heat, page, attention):

@@ -39,8 +39,6 @@ interface Batch {
 const LIMIT = 96 * 2 ** 20; // bytes
 const PATIENCE = 2000; // ms until a tile that failed is asked for again; each time twice as long
 const ATTEMPTS = 4;
-/** Tokens; longer texts are first seen through some of their query rows. */
-const SAMPLED_ABOVE = 1024;
 
 /** One for each model, beside its wire; `limit` is in bytes. */
 export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, limit = LIMIT): TileCache {
@@ -189,9 +187,10 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
 
   /** A head's thumbnail, if it came with the traits and is of this level. */
   function thumbnail(picture: Picture, spot: TileSpot): Kept | undefined {
-    const { length = 0, layers = [], n_heads: heads = 0, thumb_level: level } = traits.info.peek();
+    const { length = 0, layers = [], n_heads: heads = 0, first_level: level } = traits.info.peek();
     const first = traits.first.peek();
-    const named = picture.startsWith(`${traits.firstName.peek()}|`);
+    const [record, variant, exact] = traits.firstName.peek().split("|");
+    const named = picture.startsWith(`${record}|${variant}|`);
     if (!(first && named) || spot.level !== level || spot.row + spot.col > 0) return undefined;
     const [layer, head] = placeOf(picture) as number[];
     const place = layers.indexOf(layer as number) * heads + (head as number);
@@ -199,7 +198,7 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
     const codes = first.slice(place * side * side, (place + 1) * side * side);
     if (!(place >= 0 && codes.length === side * side)) return undefined;
     const name = nameOf(picture, spot);
-    put(name, { rows: side, cols: side, codes, exact: length <= SAMPLED_ABOVE });
+    put(name, { rows: side, cols: side, codes, exact: exact !== "0" });
     return tiles.get(name);
   }
 

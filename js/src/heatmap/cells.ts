@@ -38,7 +38,10 @@ export function drawCells(canvas: HTMLCanvasElement, panels: Panels, layout: Lay
     const thumbnail = panels.thumbs.get(layer, head);
     if (thumbnail) paint(pixels, scaled(box), thumbnail, { colors, signed });
   }
-  panels.thumbs.want(shown.map(([{ layer, head }]) => [layer, head]));
+  panels.thumbs.want(
+    shown.map(([{ layer, head }]) => [layer, head]),
+    Math.max(layout.cellWidth, layout.cellHeight) * ratio,
+  );
 
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.putImageData(image, 0, 0);

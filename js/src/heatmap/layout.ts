@@ -250,6 +250,8 @@ export interface Thumbnail {
   codes: Uint8Array;
   rows: number;
   cols: number;
+  /** False where only some query rows were looked at. */
+  exact?: boolean;
 }
 
 /** A picture in RGBA, little endian, `stride` pixels wide. */

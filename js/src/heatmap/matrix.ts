@@ -8,7 +8,7 @@ import { effect, signal, untracked } from "@preact/signals-core";
 import { paintAxes } from "./axes";
 import { createHands } from "./hands";
 import { createMeasure } from "./labels";
-import { minimapOf, paintMinimap } from "./minimap";
+import { minimapOf, paintMinimap, tileOf } from "./minimap";
 import { paintBox, paintCrosshair, paintSelection } from "./overlay";
 import { paintCells, paintNotes, paintNumbers, showsNumbers } from "./paint";
 import { createPatches } from "./patch";
@@ -73,7 +73,8 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
 
   function wantTiles(): void {
     const { region, level, length, causal, picture } = scene;
-    cache.want(me, picture, length > 0 ? tilesOf(region, level, length, causal) : []);
+    const map = minimapOf(scene) ? [tileOf(scene)] : [];
+    cache.want(me, picture, length > 0 ? [...tilesOf(region, level, length, causal), ...map] : []);
   }
 
   function paintPicture(on: Canvas2D, of: Scene): void {

@@ -3,15 +3,27 @@ import type { TileCache } from "./cache";
 import type { Canvas2D } from "./pen";
 import type { Scene } from "./scene";
 import { imageOf } from "./tile";
-import { type Box, coarsest, type Region, THUMB } from "./viewport";
+import { type Box, coarsest, type Region, type TileSpot } from "./viewport";
+
+const LEAST = 64; // tokens; shorter texts need no map
 
 /** Where the minimap stands, or undefined while there is none. */
 export function minimapOf({ plot, region, length, type, right }: Scene): Box | undefined {
   const zoomed = Math.min(region.rows, region.cols) < length * 0.9;
   const width = Math.min(type * 9, plot.width * 0.3, plot.height * 0.3);
-  if (length <= THUMB || !zoomed || width < 40) return undefined;
+  if (length <= LEAST || !zoomed || width < 40) return undefined;
   return { x: right - width - 8, y: plot.y + 8, width, height: (width * plot.height) / plot.width };
 }
+
+/** Tokens; of longer texts the map shows the thumbnail that came with the traits: a finer one would take long. */
+const FINER = 4096;
+
+/** The tile that the minimap shows. */
+export const tileOf = ({ length }: Scene): TileSpot => ({
+  level: Math.max(0, coarsest(length) - (length <= FINER ? 1 : 0)),
+  row: 0,
+  col: 0,
+});
 
 export function paintMinimap(on: Canvas2D, scene: Scene, cache: TileCache): void {
   const box = minimapOf(scene);
@@ -20,7 +32,9 @@ export function paintMinimap(on: Canvas2D, scene: Scene, cache: TileCache): void
   const { x, y, width, height } = box;
   on.fillStyle = theme.paper;
   on.fillRect(x - 3, y - 3, width + 6, height + 6);
-  const tile = cache.get(scene.picture, { level: coarsest(length), row: 0, col: 0 });
+  const spot = tileOf(scene);
+  const tile =
+    cache.get(scene.picture, spot) ?? cache.get(scene.picture, { ...spot, level: coarsest(length) });
   const image = tile && imageOf(tile, scene.palette);
   on.imageSmoothingEnabled = false;
   if (image) on.drawImage(image, x, y, width, height);

@@ -9,6 +9,9 @@ import type { Panels } from "./panels";
 import { jobLine } from "./states";
 import { button, iconButton, type Options, pick, popover, toggle } from "./ui";
 
+/** Tokens; of shorter texts the exact scores follow by themselves. */
+const EXACT_SOON = 1024;
+
 const ORDERS: Options<Sort> = [
   ["", "by layer"],
   ["entropy", "by entropy"],
@@ -128,7 +131,7 @@ function sheet({ traits }: Panels): Child {
 
 /** One line that is always there: how many heads are left, the marks, and whether rows were sampled. */
 function marks({ traits, ask, arrangement }: Panels): Child {
-  const { n_heads: heads = 0, n_kv_heads: shared = 0, windows = [], sampled } = traits.info.value;
+  const { n_heads: heads = 0, n_kv_heads: shared = 0, windows = [], length = 0 } = traits.info.value;
   const { cells, ranked } = arrangement.value;
   const kept = cells.filter((cell) => cell.kept).length;
   return [
@@ -143,7 +146,8 @@ function marks({ traits, ask, arrangement }: Panels): Child {
           `${traits.progress.value.stage} · ${jobLine(traits.progress.value)} `,
           link("stop", () => ask("stop")),
         )
-      : (traits.scores.value.sampled ?? sampled) &&
+      : traits.scores.value.sampled &&
+        length > EXACT_SOON &&
         h(
           "span",
           { title: "Scores and thumbnails from 64 queries a head, spread evenly over the text" },

@@ -1,20 +1,28 @@
-// The overview's thumbnails: the first ones come with the traits, the rest is asked for when it shows.
-// One store a model; its views share it.
+// The overview's thumbnails: small ones of all heads come with the traits; finer ones, and those that did
+// not come, are asked for when they show. One store a model; its views share it.
 
 import { effect, type ReadonlySignal, signal } from "@preact/signals-core";
 import { type HeatTraits, variantOf, type Which } from "../model";
 import type { Answer, Wire } from "../wire";
 import type { Thumbnail } from "./layout";
+import { cellsAt } from "./viewport";
 
 type Head = readonly [layer: Which, head: Which];
 
 export interface Thumbs {
   /** Counts up whenever thumbnails came. */
   readonly version: ReadonlySignal<number>;
-  /** A head's thumbnail; while the present one is on its way the other variant's, if that is there. */
+  /** A head's thumbnail, the finest there is; while it is on its way the other variant's, if that is there. */
   get: (layer: Which, head: Which) => Thumbnail | undefined;
-  /** Asks for those heads that are not there yet. */
-  want: (heads: readonly Head[]) => void;
+  /** Asks for those heads that are not there yet, or only coarser than the `pixels` of a side that show them. */
+  want: (heads: readonly Head[], pixels: number) => void;
+}
+
+interface Store {
+  /** By "layer:head". */
+  readonly small: Map<string, Thumbnail>;
+  /** undefined for one that was asked for. */
+  readonly fine: Map<string, Thumbnail | undefined>;
 }
 
 /** How long the kernel has to send all thumbnails by itself before they are asked for one by one. */
@@ -22,35 +30,37 @@ const PATIENCE = 800; // ms
 
 export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal): Thumbs {
   const version = signal(0);
-  // By "record|variant", then "layer:head"; undefined for one that was asked for.
-  const stores = new Map<string, Map<string, Thumbnail | undefined>>();
+  const stores = new Map<string, Store>(); // by "record|variant"
   let wanted: Head[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const name = (): string => `${traits.info.peek().record ?? ""}|${variantOf(traits)}`;
 
-  const store = (of: string): Map<string, Thumbnail | undefined> => {
-    const found = stores.get(of) ?? new Map<string, Thumbnail | undefined>();
+  const store = (of: string): Store => {
+    const found = stores.get(of) ?? { small: new Map(), fine: new Map() };
     stores.set(of, found);
     return found;
   };
 
   const stopFirst = effect(() => {
-    const { layers, n_heads: heads = 0, length = 0, thumb_level: level = 0, record = "" } = traits.info.value;
+    const { layers, n_heads: heads = 0, length = 0, first_level: level = 0, record = "" } = traits.info.value;
     const first = traits.first.value;
-    const of = traits.firstName.value;
+    const [of, variant, exact] = traits.firstName.value.split("|");
     for (const other of stores.keys()) if (!other.startsWith(`${record}|`)) stores.delete(other);
-    const side = Math.ceil(length / 2 ** level);
+    const side = cellsAt(level, length);
     const size = side * side;
     if (!(first && layers) || size === 0 || first.length !== layers.length * heads * size) return;
-    if (!of.startsWith(`${record}|`)) return;
-    const into = store(of);
+    if (of !== record) return;
+    const { small, fine } = store(`${of}|${variant}`);
     for (const [row, layer] of layers.entries()) {
       for (let head = 0; head < heads; head++) {
         const at = (row * heads + head) * size;
-        into.set(`${layer}:${head}`, { codes: first.subarray(at, at + size), rows: side, cols: side });
+        small.set(`${layer}:${head}`, { codes: first.subarray(at, at + size), rows: side, cols: side });
       }
     }
+    // What is finer was from sampled rows as well, before the exact ones came.
+    if (exact !== "0")
+      for (const [head, { exact: all } = { exact: true }] of fine) if (!all) fine.delete(head);
     version.value = version.peek() + 1;
   });
   ends.addEventListener("abort", stopFirst, { once: true });
@@ -58,9 +68,10 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
 
   const accept = (of: string, { content, buffers }: Answer): void => {
     let at = 0;
-    for (const [layer, head, rows, cols] of (content["thumbs"] ?? []) as [Which, Which, number, number][]) {
+    for (const entry of (content["thumbs"] ?? []) as [Which, Which, number, number, number][]) {
+      const [layer, head, rows, cols, exact] = entry;
       const codes = buffers[0]?.subarray(at, at + rows * cols) ?? new Uint8Array();
-      store(of).set(`${layer}:${head}`, { codes, rows, cols });
+      store(of).fine.set(`${layer}:${head}`, { codes, rows, cols, exact: Boolean(exact) });
       at += rows * cols;
     }
     version.value = version.peek() + 1;
@@ -70,12 +81,12 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
     timer = undefined;
     const of = name();
     const [record, variant] = of.split("|");
-    const there = store(of);
-    const heads = wanted.filter(([layer, head]) => !there.has(`${layer}:${head}`));
-    for (const [layer, head] of heads) there.set(`${layer}:${head}`, undefined);
+    const { fine } = store(of);
+    const heads = wanted.filter(([layer, head]) => !fine.has(`${layer}:${head}`));
+    for (const [layer, head] of heads) fine.set(`${layer}:${head}`, undefined);
     if (heads.length === 0) return;
     const onPart = (part: Answer): void => accept(of, part);
-    // A head that was refused stays a skeleton until there is another record or variant.
+    // A head that was refused stays as it is until there is another record or variant.
     wire.request("thumbs", { record, variant, heads }, { onPart }).then(onPart, () => undefined);
   };
 
@@ -85,12 +96,18 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
       const [record, variant] = name().split("|");
       const key = `${layer}:${head}`;
       const other = variant === "plain" ? "no_sink" : "plain";
-      return stores.get(name())?.get(key) ?? stores.get(`${record}|${other}`)?.get(key);
+      const both = [stores.get(name()), stores.get(`${record}|${other}`)];
+      return both.map((there) => there?.fine.get(key) ?? there?.small.get(key)).find(Boolean);
     },
-    want(heads) {
+    want(heads, pixels) {
       const there = stores.get(name());
-      wanted = heads.filter(([layer, head]) => !there?.has(`${layer}:${head}`));
-      const patient = there === undefined && wanted.some(([layer, head]) => isHead(layer) && isHead(head));
+      const { length = 0, first_level: level = 0 } = traits.info.peek();
+      const coarse = level > 0 && pixels > cellsAt(level, length);
+      wanted = heads.filter(([layer, head]) => {
+        const key = `${layer}:${head}`;
+        return !(there?.fine.has(key) || (there?.small.has(key) && !coarse));
+      });
+      const patient = !there?.small.size && wanted.some(([layer, head]) => isHead(layer) && isHead(head));
       if (wanted.length > 0) timer ??= setTimeout(ask, patient ? PATIENCE : 16);
     },
   };

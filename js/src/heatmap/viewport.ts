@@ -6,7 +6,7 @@
 /** Cells of a side of a tile. */
 export const TILE = 256;
 /** The coarsest level has at most so many cells a side. */
-export const THUMB = 64;
+export const COARSEST = 32;
 /** A cell is never larger than this, in CSS pixels: three tokens need no wall of colour. */
 export const LARGEST_CELL = 96;
 
@@ -135,10 +135,10 @@ export function pointAt(x: number, y: number, region: Region, plot: Box): [numbe
   ];
 }
 
-/** The coarsest level: the first with at most THUMB cells a side. */
+/** The coarsest level: the first with at most COARSEST cells a side. */
 export function coarsest(length: number): number {
   let level = 0;
-  while (cellsAt(level, length) > THUMB) level++;
+  while (cellsAt(level, length) > COARSEST) level++;
   return level;
 }
 

@@ -7,7 +7,7 @@ const PICTURE = "r|plain|3|5";
 const spot = (level: number, row = 0, col = 0): TileSpot => ({ level, row, col });
 
 function make(limit?: number, traits: Record<string, unknown> = {}): Bench & { cache: TileCache } {
-  const info = { record: "r", length: 2000, layers: [0, 3], n_heads: 6, thumb_level: 5 };
+  const info = { record: "r", length: 2000, layers: [0, 3], n_heads: 6, first_level: 6 };
   const parts = bench({ info, ...traits });
   return { ...parts, cache: createCache(parts.wire, parts.traits, parts.ends.signal, limit) };
 }
@@ -226,16 +226,16 @@ describe("what came with the traits", () => {
   });
 
   it("is a thumbnail for every head", () => {
-    const side = 63; // 2,000 tokens at level 5
+    const side = 32; // 2,000 tokens at level 6
     const first = new Uint8Array(2 * 6 * side * side);
     first.fill(77, 11 * side * side); // the last head: layer 3, head 5
-    const { cache } = make(undefined, { first: new DataView(first.buffer), first_name: "r|plain" });
-    expect(cache.get(PICTURE, spot(5))).toMatchObject({ rows: side, cols: side, exact: false });
-    expect(cache.get(PICTURE, spot(5))?.codes[0]).toBe(77);
-    expect(cache.get("r|plain|0|0", spot(5))?.codes[0]).toBe(0);
-    expect(cache.get("r|no_sink|3|5", spot(5))).toBeUndefined();
-    expect(cache.get("r|plain|mean|5", spot(5))).toBeUndefined();
-    expect(cache.get("r|plain|7|5", spot(5))).toBeUndefined();
+    const { cache } = make(undefined, { first: new DataView(first.buffer), first_name: "r|plain|0" });
+    expect(cache.get(PICTURE, spot(6))).toMatchObject({ rows: side, cols: side, exact: false });
+    expect(cache.get(PICTURE, spot(6))?.codes[0]).toBe(77);
+    expect(cache.get("r|plain|0|0", spot(6))?.codes[0]).toBe(0);
+    expect(cache.get("r|no_sink|3|5", spot(6))).toBeUndefined();
+    expect(cache.get("r|plain|mean|5", spot(6))).toBeUndefined();
+    expect(cache.get("r|plain|7|5", spot(6))).toBeUndefined();
   });
 
   it("is refused where it does not fit its name", () => {

@@ -20,7 +20,7 @@ export const READY = {
     windows: [null, 4],
     name: "a<b>",
     causal: true,
-    thumb_level: 0,
+    first_level: 0,
   },
   tokens: { pieces: WORDS, ids: [1, 2, 3, 4, 5, 6], groups: null, special: [] },
   scores: {

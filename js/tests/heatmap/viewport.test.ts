@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   type Box,
+  COARSEST,
   cellsAt,
   clamp,
   coarsest,
@@ -12,7 +13,6 @@ import {
   regionOf,
   shaped,
   showing,
-  THUMB,
   TILE,
   tilesOf,
   viewOf,
@@ -133,8 +133,8 @@ describe("the level", () => {
   });
 
   it("that is coarsest is the thumbnail's", () => {
-    expect(LENGTHS.map(coarsest)).toEqual([0, 0, 0, 1, 3, 4, 7, 9]);
-    for (const length of LENGTHS) expect(cellsAt(coarsest(length), length)).toBeLessThanOrEqual(THUMB);
+    expect(LENGTHS.map(coarsest)).toEqual([0, 0, 1, 2, 4, 5, 8, 10]);
+    for (const length of LENGTHS) expect(cellsAt(coarsest(length), length)).toBeLessThanOrEqual(COARSEST);
   });
 });
 

@@ -56,6 +56,7 @@ def convert(source: Path, folder: Path, progress: Progress = lambda _report: Non
 
     from gptwidgets.kernel import device as devices
     from gptwidgets.kernel import folder as folders
+    from gptwidgets.kernel.refusals import check_config
 
     where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     progress(Report("reading the GGUF file", 0, None))
@@ -71,7 +72,7 @@ def convert(source: Path, folder: Path, progress: Progress = lambda _report: Non
                 "close other notebooks, or take a smaller model."
             )
         config = AutoConfig.from_pretrained(**where, trust_remote_code=False)
-        folders.check_config(config.to_dict(), source.name)
+        check_config(config.to_dict(), source.name)
         tokenizer = AutoTokenizer.from_pretrained(**where, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
             **where, dtype=dtype, trust_remote_code=False, attn_implementation="eager", **_dequantised()

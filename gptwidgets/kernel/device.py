@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from gptwidgets.errors import OutOfMemory
-from gptwidgets.kernel.worker import forget_frames
+from gptwidgets.kernel.forgetting import forget_frames
 
 if TYPE_CHECKING:
     from collections.abc import Generator

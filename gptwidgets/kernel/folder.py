@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import struct
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gptwidgets.errors import (
-    DoesNotFitError,
-    GPTWidgetsError,
-    UnknownModelError,
-    UnsafeModelError,
-    UnsupportedModelError,
-)
+from gptwidgets.errors import DoesNotFitError, GPTWidgetsError, UnsupportedModelError
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel import fit
-from gptwidgets.kernel.worker import Report, forget_frames
+from gptwidgets.kernel.checkpoint import checkpoint_dtype
+from gptwidgets.kernel.forgetting import forget_frames
+from gptwidgets.kernel.refusals import check_config, check_files, read_config
+from gptwidgets.kernel.worker import Report
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -28,96 +23,6 @@ if TYPE_CHECKING:
 
     from gptwidgets.kernel.gpt import GPT
     from gptwidgets.kernel.worker import Progress
-
-# Mixers without attention weights; what mixes both (hybrids) is judged by the recorder, layer by layer.
-WITHOUT_ATTENTION = frozenset({"falcon_mamba", "mamba", "mamba2", "rwkv", "xlstm"})
-# In transformers' list of causal models, but bidirectional or the half of a pair by nature.
-NOT_GPTS = frozenset({"bart", "bert", "electra", "mbart", "pegasus", "roberta", "xlm-roberta"})
-DEPTHS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
-MOST_LAYERS = 1000
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-_HEADER_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """A model folder's config.json.
-
-    Raises:
-        UnknownModelError: the folder does not exist or holds no readable config.json.
-    """
-    if not folder.is_dir():
-        raise UnknownModelError(f'There is no folder "{folder}".')
-    try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-    except FileNotFoundError:
-        raise UnknownModelError(
-            f'The folder "{folder}" holds no config.json, so it is no transformers model; '
-            "give the folder that save_pretrained() wrote, or a .gguf file."
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UnknownModelError(f'The config.json of "{folder}" cannot be read: {error}.') from None
-    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
-        raise UnsupportedModelError(f'The config.json of "{folder}" names no model_type.')
-    return config
-
-
-def check_config(config: dict[str, Any], name: str) -> None:
-    """Refuses, from config.json alone, what would run code or has no attention to show.
-
-    Raises:
-        UnsafeModelError: it wants code of its own to be run.
-        UnsupportedModelError: no GPT, or one without softmax attention, or unknown to transformers.
-    """
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
-
-    kind = config["model_type"]
-    if kind not in KNOWN:
-        if config.get("auto_map"):
-            raise UnsafeModelError(
-                f"{name} wants to run Python code of its own (auto_map in its config.json), which gptwidgets "
-                "never does; look for a version of it that transformers knows."
-            )
-        raise UnsupportedModelError(
-            f'{name} is a "{kind}", which this transformers does not know as a causal language model; '
-            "choose another model, or update transformers if it is a new one."
-        )
-    if kind in WITHOUT_ATTENTION:
-        raise UnsupportedModelError(
-            f'{name} is a "{kind}", which works without softmax attention: '
-            "there are no attention weights to show."
-        )
-    if kind in NOT_GPTS:
-        raise UnsupportedModelError(
-            f'{name} is a "{kind}", not a GPT (a decoder-only causal language model).'
-        )
-    layers = max((n for key in DEPTHS if isinstance(n := config.get(key), int)), default=0)
-    if layers > MOST_LAYERS:  # already the empty model, whose parameters are counted, would take minutes
-        raise UnsupportedModelError(
-            f"The config.json of {name} speaks of {layers:,} layers, which no model has; get it again."
-        )
-
-
-def check_files(files: Sequence[str], name: str) -> None:
-    """Refuses a model whose weights are not in safetensors.
-
-    Args:
-        files: names of the files beside config.json.
-        name: the model's, for the sentence.
-
-    Raises:
-        UnsafeModelError: its weights are pickles.
-        UnknownModelError: it has no weights.
-    """
-    if any(file.startswith("model") and file.endswith(".safetensors") for file in files):
-        return
-    pickles = [file for file in files if file.endswith(PICKLES) and not file.startswith("training_args")]
-    if pickles:
-        raise UnsafeModelError(
-            f"The weights of {name} are pickles ({pickles[0]}), which can run any code when read, so they "
-            "are not read; if you trust them, convert them: "
-            "AutoModelForCausalLM.from_pretrained(…).save_pretrained(folder) writes safetensors."
-        )
-    raise UnknownModelError(f"There are no weights (model.safetensors) in {name}.")
 
 
 def load_folder(
@@ -256,46 +161,6 @@ _BEST = {
     "mps": "the fastest device of this kernel",
     "cpu": "this kernel sees no GPU that could be used",
 }
-
-
-def checkpoint_dtype(folder: Path, config: dict[str, Any]) -> torch.dtype | None:
-    """The dtype a folder's weights are stored in: of most numbers, from the header of the first file."""
-    for path in sorted(folder.glob("*.safetensors")):
-        counts: dict[str, int] = {}
-        for key, tensor in safetensors_header(path).items():
-            if key != "__metadata__":
-                try:
-                    first, last = tensor["data_offsets"]
-                    counts[tensor["dtype"]] = counts.get(tensor["dtype"], 0) + last - first
-                except (KeyError, TypeError, ValueError):
-                    raise _no_safetensors(path) from None
-        if counts:
-            return _HEADER_DTYPES.get(max(counts, key=lambda kind: counts[kind]))
-    said = config.get("dtype") or config.get("torch_dtype")
-    found = getattr(torch, str(said), None)
-    return found if isinstance(found, torch.dtype) else None
-
-
-def safetensors_header(path: Path) -> dict[str, Any]:
-    """The JSON header of a safetensors file: 8 bytes of length, then names, dtypes, shapes and offsets.
-
-    Raises:
-        UnsafeModelError: the file is something else under this name.
-    """
-    header = None
-    with suppress(struct.error, ValueError, RecursionError), path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length <= min(path.stat().st_size, 100_000_000):
-            header = json.loads(file.read(length))
-    if not isinstance(header, dict):
-        raise _no_safetensors(path)
-    return header
-
-
-def _no_safetensors(path: Path) -> UnsafeModelError:
-    return UnsafeModelError(
-        f'"{path.name}" is no safetensors file, whatever its name says, and is not read; get it again.'
-    )
 
 
 class _silent_bars:  # noqa: N801 - reads as a verb where it is used

@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import inspect
 import threading
-import traceback
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError, Future
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gptwidgets.errors import Cancelled, ClosedError
+from gptwidgets.kernel.forgetting import forget_frames
 
 T = TypeVar("T")
 
@@ -289,19 +289,3 @@ def wait(future: Future[T], poll: Callable[[], None], every: float = 0.05) -> T:
     except BaseException:
         future.cancel()
         raise
-
-
-def forget_frames(error: BaseException | None) -> None:
-    """Empties the local variables that an exception's traceback keeps alive: they pin models and arrays.
-
-    The lines of the traceback stay readable. Causes and contexts are emptied, too.
-    """
-    seen: set[int] = set()
-    todo = [error]
-    while todo:
-        error = todo.pop()
-        if error is None or id(error) in seen:
-            continue
-        seen.add(id(error))
-        traceback.clear_frames(error.__traceback__)
-        todo += [error.__cause__, error.__context__]

@@ -112,8 +112,8 @@ def _in_hand(model: Any, tokenizer: Any) -> GPT:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from gptwidgets.kernel import device as devices
-    from gptwidgets.kernel.folder import check_config
     from gptwidgets.kernel.gpt import GPT
+    from gptwidgets.kernel.refusals import check_config
 
     if not isinstance(model, PreTrainedModel):
         raise TypeError(f"model must be a transformers model, not {type(model).__name__}.")

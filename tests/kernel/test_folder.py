@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
-import struct
 
 import pytest
 import torch
@@ -14,12 +12,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from gptwidgets.errors import (
     DoesNotFitError,
     OutOfMemory,
-    UnknownModelError,
-    UnsafeModelError,
     UnsupportedModelError,
 )
 from gptwidgets.kernel import device as devices
-from gptwidgets.kernel.folder import checkpoint_dtype, load_folder
+from gptwidgets.kernel.folder import load_folder
 from tests.kernel.tiny_models import GROUPED
 
 
@@ -69,69 +65,10 @@ def test_a_folder_becomes_a_gpt(saved):
         assert stages[-1] == ("loading", 3, 3)
 
 
-def test_the_dtype_of_the_files_is_known_from_their_header(folder):
-    assert checkpoint_dtype(folder, {}) is torch.float32
-    path = folder / "model.safetensors"
-    save_file({k: v.bfloat16() for k, v in load_file(path).items()}, path, metadata={"format": "pt"})
-    assert checkpoint_dtype(folder, {}) is torch.bfloat16
-    path.unlink()
-    assert checkpoint_dtype(folder, {"dtype": "float16"}) is torch.float16
-    assert checkpoint_dtype(folder, {}) is None
-    assert checkpoint_dtype(folder, {"dtype": "nonsense"}) is None
-
-
 def test_another_dtype_on_request(saved):
     with load(saved, dtype="bfloat16") as gpt:
         assert gpt.dtype is torch.bfloat16
         assert "as asked for" in gpt.why
-
-
-def test_no_folder(tmp_path):
-    with pytest.raises(UnknownModelError, match="There is no folder"):
-        load(tmp_path / "missing")
-    with pytest.raises(UnknownModelError, match=r"no config\.json"):
-        load(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"model_type": 3}', "{}"])
-def test_a_config_that_is_none(folder, text):
-    (folder / "config.json").write_text(text)
-    with pytest.raises((UnknownModelError, UnsupportedModelError), match=r"config\.json"):
-        load(folder)
-
-
-def test_pickled_weights_are_refused_and_never_opened(folder, monkeypatch):
-    class Bomb:
-        def __reduce__(self):
-            return (pytest.fail, ("the pickle was read",))
-
-    no_weights_read(monkeypatch)
-    (folder / "model.safetensors").unlink()
-    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(UnsafeModelError, match=r"pickles \(pytorch_model\.bin\).*save_pretrained"):
-        load(folder)
-
-
-def test_a_pickle_under_the_name_of_safetensors(folder):
-    (folder / "model.safetensors").write_bytes(pickle.dumps({"a": 1}))
-    with pytest.raises(UnsafeModelError, match="no safetensors file, whatever its name says"):
-        load(folder)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\0" * 7,
-        struct.pack("<Q", 1 << 60),
-        struct.pack("<Q", 2) + b"[]",
-        struct.pack("<Q", 7) + b'{"a":3}',
-    ],
-)
-def test_a_broken_header(folder, content):
-    (folder / "model.safetensors").write_bytes(content)
-    with pytest.raises(UnsafeModelError, match=r"model\.safetensors"):
-        load(folder)
 
 
 def test_a_file_that_was_cut_off(folder):
@@ -147,41 +84,6 @@ def test_missing_weights_are_not_made_up(folder):
     del weights["model.layers.1.self_attn.q_proj.weight"]
     save_file(weights, path, metadata={"format": "pt"})
     with pytest.raises(UnsupportedModelError, match=r"lack 1 of its weights .*q_proj"):
-        load(folder)
-
-
-def test_no_weights_at_all(folder):
-    (folder / "model.safetensors").unlink()
-    with pytest.raises(UnknownModelError, match="no weights"):
-        load(folder)
-
-
-def test_remote_code_is_never_run(folder, monkeypatch):
-    no_weights_read(monkeypatch)
-    edit(
-        folder,
-        model_type="my_own",
-        auto_map={"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"},
-    )
-    (folder / "evil.py").write_text("raise SystemExit('it ran')")
-    with pytest.raises(UnsafeModelError, match=r"Python code of its own \(auto_map"):
-        load(folder)
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        ("mamba", "without softmax attention"),
-        ("rwkv", "without softmax attention"),
-        ("bert", "not a GPT"),
-        ("t5", "does not know as a causal language model"),
-        ("of_tomorrow", "update transformers"),
-    ],
-)
-def test_other_kinds_of_models_are_refused_from_the_config_alone(folder, monkeypatch, kind, words):
-    no_weights_read(monkeypatch)
-    edit(folder, model_type=kind)
-    with pytest.raises(UnsupportedModelError, match=words):
         load(folder)
 
 
@@ -208,12 +110,6 @@ def test_out_of_memory_on_the_way(folder, monkeypatch):
 def test_a_broken_tokenizer(folder):
     (folder / "tokenizer.json").write_text('{"version": "1.0"}')
     with pytest.raises(UnsupportedModelError, match="tiny"):
-        load(folder)
-
-
-def test_a_config_of_a_million_layers_does_not_hang(folder):
-    edit(folder, num_hidden_layers=1_000_000)
-    with pytest.raises(UnsupportedModelError, match="1,000,000 layers, which no model has"):
         load(folder)
 
 

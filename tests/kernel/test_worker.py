@@ -11,7 +11,7 @@ import pytest
 
 from gptwidgets.errors import Cancelled, ClosedError
 from gptwidgets.kernel.progress import progress_bar
-from gptwidgets.kernel.worker import CancelToken, JobFuture, Report, Worker, forget_frames, wait
+from gptwidgets.kernel.worker import CancelToken, JobFuture, Report, Worker, wait
 
 
 @pytest.fixture
@@ -225,23 +225,6 @@ def test_a_finished_job_pins_nothing(worker, fails):
     assert isinstance(future.exception(5), ValueError if fails else type(None))
     del made
     until(lambda: gc.collect() >= 0 and seen() is None)  # the thread lets go a moment after the answer
-
-
-def test_forget_frames_follows_causes():
-    def raise_from(held: Model) -> None:
-        try:
-            int(type(held).__name__)
-        except ValueError as cause:
-            raise KeyError(1) from cause
-
-    model = Model()
-    seen = weakref.ref(model)
-    with pytest.raises(KeyError) as caught:
-        raise_from(model)
-    del model
-    assert seen() is not None
-    forget_frames(caught.value)
-    assert seen() is None
 
 
 def test_progress_takes_a_callable_false_or_nothing(capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -13,6 +14,18 @@ Which: TypeAlias = int | Literal["mean", "max"]
 Cells: TypeAlias = int | slice | Sequence[int] | None
 
 LIMIT = 2**30  # bytes of the largest array that is handed out
+
+
+def by_name(layer: Any, head: Any) -> tuple[Any, Any]:
+    """A layer and a head, also where one name like "L18H6" says both; TypeError for one too many or few."""
+    named = re.fullmatch(r"[Ll](\d+)[Hh](\d+)", layer) if isinstance(layer, str) else None
+    if named is None and head is None:
+        raise TypeError('Which head? Give its number, "mean" or "max", or one name like "L18H6".')
+    if named is None:
+        return layer, head
+    if head is not None:
+        raise TypeError(f"{layer!r} names a head already; leave the head out.")
+    return int(named[1]), int(named[2])
 
 
 def one_of(value: Any, known: Sequence[int], what: str, whose: str) -> Which:

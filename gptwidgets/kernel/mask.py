@@ -126,6 +126,24 @@ class Matrix(Rule):
         return seen if device is None else seen.to(device)
 
 
+def absent(
+    rules: Sequence[Rule], rows: range, cols: range, device: Device = None, *, no_sink: bool = False
+) -> Tensor | None:
+    """Which cells no rule shows, bool [rows, cols]; None where all exist. `no_sink` takes column 0 away."""
+    seen: Tensor | None = None
+    for rule in rules:
+        one = rule.visible(rows, cols, device)
+        if one is None:
+            seen = None
+            break
+        seen = one if seen is None else seen | one
+    if no_sink and cols.start == 0 and len(cols):
+        seen = torch.ones(len(rows), len(cols), dtype=torch.bool, device=device) if seen is None else seen
+        seen = seen.clone()
+        seen[:, 0] = False
+    return None if seen is None else ~seen
+
+
 @dataclass(eq=False)
 class LazyMask:
     """What the mask function hands to the attention function in the place of a tensor.

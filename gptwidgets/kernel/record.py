@@ -6,25 +6,24 @@ changes; several threads may read it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from gptwidgets.errors import ClosedError
 from gptwidgets.kernel import arrays
-from gptwidgets.kernel.cells import Cells, Which, check_size, one_of, positions, runs
-from gptwidgets.kernel.mask import Rule
+from gptwidgets.kernel.cells import Cells, Which, by_name, check_size, one_of, positions, runs
+from gptwidgets.kernel.mask import Rule, absent
+from gptwidgets.kernel.merge import merge
 from gptwidgets.kernel.pieces import Tokens
 from gptwidgets.kernel.source import QKSource, Source
 from gptwidgets.kernel.steps import finish
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import Tensor
 
 
 class AttentionRecord:
@@ -57,9 +56,7 @@ class AttentionRecord:
 
     def __init__(self, source: Source, tokens: Tokens, *, name: str = "", notes: Sequence[str] = ()) -> None:
         if len(tokens) != source.length:
-            raise ValueError(
-                f"There are {len(tokens)} tokens for {source.length} rows; give one for each row."
-            )
+            raise ValueError(f"There are {len(tokens)} tokens for {source.length} rows; give one a row.")
         self._source: Source | None = source
         self.tokens = tokens
         self.name = name
@@ -94,8 +91,7 @@ class AttentionRecord:
 
     def close(self) -> None:
         """Gives the memory back."""
-        self._source = None
-        self.cache = {}
+        self._source, self.cache = None, {}
 
     # What was asked for, in words
 
@@ -113,12 +109,7 @@ class AttentionRecord:
             IndexError: where there is no such layer or head.
             TypeError: where it is neither a number nor a name.
         """
-        if isinstance(layer, str) and (named := re.fullmatch(r"[Ll](\d+)[Hh](\d+)", layer)):
-            if head is not None:
-                raise TypeError(f"{layer!r} names a head already; leave the head out.")
-            layer, head = int(named[1]), int(named[2])
-        elif head is None:
-            raise TypeError('Which head? Give its number, "mean" or "max", or one name like "L18H6".')
+        layer, head = by_name(layer, head)
         whose = "model" if self.layers == tuple(range(self.n_layers)) else "record"
         return one_of(layer, self.layers, "layer", whose), one_of(head, range(self.n_heads), "head", "model")
 
@@ -173,49 +164,17 @@ class AttentionRecord:
     def merge(
         self, layer: Which, head: Which, compute: Callable[[int, int], Tensor]
     ) -> Generator[None, None, Tensor]:
-        """The mean or the largest, over the heads and layers of a choice, of what `compute` gives for each.
-
-        One head at a time: the rectangles of all heads at once would leave the processor's cache.
-        """
-        layers, heads = self.chosen(layer, head)
-        device = self.source.device(layers[0])
-        merged: Tensor | None = None
-        for number in layers:
-            of_layer: Tensor | None = None
-            for h in heads:
-                of_layer = _merge(of_layer, compute(number, h), head)
-                if len(heads) * len(layers) > 1:
-                    yield
-            assert of_layer is not None  # noqa: S101 - there is a head
-            of_layer = (of_layer / len(heads) if head == "mean" else of_layer).to(device)
-            merged = _merge(merged, of_layer, layer)
-        assert merged is not None  # noqa: S101 - there is a layer
-        return merged / len(layers) if layer == "mean" else merged
+        """Mean or largest, over the heads and layers of a choice, of what `compute` gives for each."""
+        return merge(layer, head, self.chosen(layer, head), compute, self.source.device)
 
     def rules(self, layer: Which) -> list[Rule]:
         """The different rules of a layer, or of all layers; a cell exists where one of them shows it."""
         layers, _ = self.chosen(layer, 0)
-        rules: list[Rule] = []
-        for rule in (self.source.rule(number) for number in layers):
-            if rule not in rules:
-                rules.append(rule)
-        return rules
+        return list(dict.fromkeys(self.source.rule(number) for number in layers))
 
     def absent(self, layer: Which, rows: range, cols: range, *, no_sink: bool = False) -> Tensor | None:
         """Which cells do not exist (masked), bool [rows, cols]; None where all do."""
-        device = self.source.device(self.layers[0])
-        seen: Tensor | None = None
-        for rule in self.rules(layer):
-            one = rule.visible(rows, cols, device)
-            if one is None:
-                seen = None
-                break
-            seen = one if seen is None else seen | one
-        if no_sink and cols.start == 0 and len(cols):
-            seen = torch.ones(len(rows), len(cols), dtype=torch.bool, device=device) if seen is None else seen
-            seen = seen.clone()
-            seen[:, 0] = False
-        return None if seen is None else ~seen
+        return absent(self.rules(layer), rows, cols, self.source.device(self.layers[0]), no_sink=no_sink)
 
     def __getitem__(self, key: tuple[str, int]) -> Tensor:
         """All heads of a layer under the name that researchers know: `record["pattern", 18]`.
@@ -338,12 +297,3 @@ class AttentionRecord:
             f"<AttentionRecord{' ' * bool(self.name)}{self.name}: {self.length:,} tokens, "
             f"{self.n_layers} layers × {self.n_heads} heads, {self.nbytes / 1e6:,.1f} MB>"
         )
-
-
-def _merge(total: Tensor | None, part: Tensor, how: Which) -> Tensor:
-    """Adds for a mean, keeps the largest (signed: of largest magnitude) for a max."""
-    if total is None:
-        return part
-    if how == "mean":
-        return total.add_(part)
-    return torch.where(part.abs() > total.abs(), part, total)

@@ -8,12 +8,21 @@ import pytest
 import torch
 
 from gptwidgets.errors import DoesNotFitError
-from gptwidgets.kernel.cells import check_size, one_of, positions, runs
+from gptwidgets.kernel.cells import by_name, check_size, one_of, positions, runs
 
 
 def test_numbers_and_names() -> None:
     assert one_of(np.int64(3), range(5), "layer", "model") == 3
     assert one_of("mean", range(5), "layer", "model") == "mean"
+
+
+def test_one_name_for_a_layer_and_a_head() -> None:
+    assert by_name("L18H6", None) == by_name("l18h6", None) == (18, 6)
+    assert by_name("mean", 3) == ("mean", 3)
+    with pytest.raises(TypeError, match="names a head already"):
+        by_name("L18H6", 6)
+    with pytest.raises(TypeError, match="Which head"):
+        by_name("L18", None)
 
 
 @pytest.mark.parametrize(

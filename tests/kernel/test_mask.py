@@ -7,7 +7,7 @@ import torch
 from transformers import masking_utils as hf
 
 from gptwidgets.kernel import mask as masks
-from gptwidgets.kernel.mask import EVERYTHING, Band, Function, LazyMask, Matrix, Rule, describe, mask
+from gptwidgets.kernel.mask import EVERYTHING, Band, Function, LazyMask, Matrix, Rule, absent, describe, mask
 
 T = 23
 
@@ -59,6 +59,17 @@ def test_pooled_cells_exist_where_one_of_theirs_does(rule: Rule, side: int) -> N
         [torch.stack([part.any() for part in strip.split(side, dim=1)]) for strip in cells.split(side, dim=0)]
     )
     assert torch.equal(rule.pooled(rows, cols, side), expected)
+
+
+def test_a_cell_is_absent_where_no_rule_shows_it() -> None:
+    i, j = torch.arange(9)[:, None], torch.arange(9)[None, :]
+    outside = (j > i) | (j <= i - 4)
+    whole = range(9)
+    assert torch.equal(absent([Band(2), Band(4)], whole, whole), outside)
+    assert torch.equal(absent([Band(4)], whole, whole, no_sink=True), outside | (j == 0))
+    assert torch.equal(absent([EVERYTHING], whole, range(2), no_sink=True), (j == 0)[:, :2].expand(9, 2))
+    assert absent([Band(4), EVERYTHING], whole, whole) is None
+    assert absent([Band(4)], range(6, 8), range(5, 6), no_sink=True) is None
 
 
 def test_nothing_is_masked_where_everything_is_seen() -> None:

@@ -212,10 +212,12 @@ class QKSource:
 
     def _kept(self, layer: int) -> tuple[Tensor, list[list[bool]]]:
         """The layer's log-sum-exps [2, H, T], and which blocks of them are there."""
-        if layer not in self._lse:
-            kept = torch.empty(2, self.n_heads, self.length, device=self.device(layer))
-            self._lse[layer] = (kept, [[False] * -(-self.length // ROWS) for _ in range(self.n_heads)])
-        return self._lse[layer]
+        found = self._lse.get(layer)
+        if found is None:
+            lse = torch.empty(2, self.n_heads, self.length, device=self.device(layer))
+            fresh = (lse, [[False] * -(-self.length // ROWS) for _ in range(self.n_heads)])
+            found = self._lse.setdefault(layer, fresh)  # of two threads that come here at once one wins
+        return found
 
     def _keep(self, layer: int, heads: Sequence[int], rows: range, lse: Tensor) -> None:
         kept, done = self._kept(layer)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gptwidgets.widgets.wire import Steps
 
 PLACES = ("hide_sink", "layer", "head", "query", "key", "direction", "view")  # these depend on the record
+BREATH = 0.4  # seconds that a page has to paint the first look, before what is exact takes the processor
 OPEN = 40  # the first picture goes before everything else on the reader
 
 ACTIONS = {
@@ -181,11 +182,20 @@ class Recording(Scoring):
         if error is not None or not opening.QUICK_ABOVE < record.length <= tiles.SAMPLE_ABOVE:
             self._over(run, error)
             return
-        try:  # without the run's token: who stops a recording does not want half a picture
-            exact = self._reader.submit(lambda: self._exactly(record))
-            exact.add_done_callback(lambda _: self._over(run, None))
-        except ClosedError:
-            self._over(run, None)
+
+        def go() -> None:
+            if run is not self._run or self.comm is None:
+                self._over(run, None)
+                return
+            try:  # without the run's token: who stops a recording does not want half a picture
+                exact = self._reader.submit(lambda: self._exactly(record))
+                exact.add_done_callback(lambda _: self._over(run, None))
+            except ClosedError:
+                self._over(run, None)
+
+        later = threading.Timer(BREATH, go)
+        later.daemon = True
+        later.start()
 
     def _open(self, run: Run, record: AttentionRecord) -> Generator[None, None, None]:
         """Everything that the first picture needs, then one message."""

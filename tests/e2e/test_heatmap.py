@@ -164,6 +164,17 @@ def test_the_grid_sorts_by_a_score(page, heat):
     until(page, "(heat.layer, heat.head)", (int(layer), int(head)))
 
 
+def test_the_sheet_over_the_grid_is_used_by_mouse(page, heat):
+    heat.get_by_role("button", name="Means, maxima, filter").click()
+    heat.get_by_text("Means and maxima", exact=True).click()
+    until(page, "heat.aggregates", True)
+    expect(heat.locator(".gw-sheet")).to_be_visible()  # a press inside it does not close it
+    heat.locator(".gw-sheet .gw-switch i").click()
+    until(page, "heat.aggregates", False)
+    heat.locator(".gw-text h3").click()
+    expect(heat.locator(".gw-sheet")).to_have_count(0)
+
+
 def test_two_views_stay_together_and_two_widgets_apart(page, heat):
     views = page.run(
         "from IPython.display import display\ndisplay(heat, other := gw.AttentionHeatmap("

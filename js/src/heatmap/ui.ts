@@ -115,7 +115,8 @@ export function popover(
     "div.gw-popover",
     { onkeydown },
     opener(turn, { "aria-expanded": () => open.value }),
-    () => open.value && h("div.gw-sheet", {}, sheet(close)),
+    // A press on its words gives the focus to the sheet, and not to the page's cell, which is elsewhere.
+    () => open.value && h("div.gw-sheet", { tabindex: -1 }, sheet(close)),
   );
   follow(() => {
     if (!open.value) return;

@@ -61,6 +61,7 @@ class Held:
         attachment = attach(model)
         self._held: tuple[PreTrainedModel, Attachment] | None = (model, attachment)
         self._detach = weakref.finalize(self, attachment.detach)  # also where nobody calls close()
+        self._detach.atexit = False  # a recording that still runs then would no longer see that it shall stop
         self.why = why
         self.notes = [*notes, *attachment.notes]
 

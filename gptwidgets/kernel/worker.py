@@ -7,14 +7,14 @@ waits behind a long tile, and Stop takes effect within one step.
 
 from __future__ import annotations
 
+import atexit
 import heapq
 import inspect
 import threading
+import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +22,7 @@ from gptwidgets.errors import Cancelled, ClosedError
 from gptwidgets.kernel.forgetting import forget_frames
 
 T = TypeVar("T")
+LAST_STEP = 10.0  # seconds that Python's end waits for the steps that still run
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,7 @@ class _Queue:
         self.waiting: list[_Job[Any]] = []
         self.running: _Job[Any] | None = None
         self.closed = False
+        self.thread: threading.Thread | None = None
 
     def close(self) -> None:
         with self.changed:
@@ -190,6 +192,21 @@ class _Queue:
             del job  # an idle worker holds on to nothing
 
 
+_queues: weakref.WeakSet[_Queue] = weakref.WeakSet()
+
+
+@atexit.register
+def _end() -> None:
+    """Stops every worker before Python ends: a thread that dies inside torch takes the process down."""
+    queues = list(_queues)
+    for queue in queues:
+        queue.close()
+    until = time.monotonic() + LAST_STEP
+    for queue in queues:
+        if queue.thread is not None:
+            queue.thread.join(max(0.0, until - time.monotonic()))
+
+
 class Worker:
     """One daemon thread and its queue of jobs.
 
@@ -198,13 +215,14 @@ class Worker:
         >>> worker.submit(lambda: 6 * 7).result()
         42
         >>> worker.close()
+        True
     """
 
     def __init__(self, name: str = "gptwidgets") -> None:
         self.name = name
         self._age = 0
         self._queue = _Queue()
-        self._thread: threading.Thread | None = None
+        _queues.add(self._queue)
         self._finalizer = weakref.finalize(self, self._queue.close)
 
     def submit(
@@ -234,11 +252,15 @@ class Worker:
                 raise ClosedError("This model is closed; load it again with gw.load().")
             self._age += 1
             heapq.heappush(self._queue.waiting, _Job(job, priority, self._age, future))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._queue.run, name=self.name, daemon=True)
-                self._thread.start()
+            if self._queue.thread is None:
+                self._queue.thread = threading.Thread(target=self._queue.run, name=self.name, daemon=True)
+                self._queue.thread.start()
             self._queue.changed.notify()
         return future
+
+    @property
+    def _thread(self) -> threading.Thread | None:
+        return self._queue.thread
 
     @property
     def closed(self) -> bool:
@@ -266,26 +288,3 @@ class Worker:
         if not self.is_current:
             thread.join(timeout)
         return not thread.is_alive()
-
-
-def wait(future: Future[T], poll: Callable[[], None], every: float = 0.05) -> T:
-    """The answer of a future, calling `poll` on the waiting thread meanwhile (to draw a progress bar).
-
-    Args:
-        future: what is waited for.
-        poll: called about every `every` seconds.
-        every: seconds.
-
-    Returns:
-        The future's result. Whatever interrupts the wait cancels the future and is raised.
-    """
-    try:
-        while True:
-            with suppress(FutureTimeoutError):
-                return future.result(every)
-            if future.done():  # the timeout was the job's own error, or the answer came this moment
-                return future.result()
-            poll()
-    except BaseException:
-        future.cancel()
-        raise

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import subprocess
 import sys
 import threading
 import weakref
@@ -134,6 +135,25 @@ def test_close_stops_a_recording_on_the_worker():
     assert started.wait(20)
     gpt.close()
     assert isinstance(future.exception(5), Cancelled)
+
+
+def test_a_script_that_ends_while_it_records_ends_quietly():
+    script = """
+import time
+from gptwidgets.kernel.worker import CancelToken  # before torch, as `import gptwidgets` does it
+from gptwidgets.kernel.gpt import GPT
+from tests.kernel.test_gpt import build
+
+gpt, token = GPT(build(), name="tiny"), CancelToken()
+for layer in gpt.model.model.layers:
+    layer.register_forward_hook(lambda *_: (print("layer", flush=True), time.sleep(0.5)) and None)
+gpt._model_worker.submit(lambda: gpt.record([1, 2, 3], cancel=token), token=token)
+time.sleep(0.2)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=120
+    )
+    assert (done.stdout, done.stderr) == ("layer\n", "")
 
 
 def test_a_model_without_attention_is_refused():

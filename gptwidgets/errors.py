@@ -27,6 +27,10 @@ class UnknownModelError(GPTWidgetsError, LookupError):
     """No model has this name; the text gives the nearest names."""
 
 
+class UnknownNameError(GPTWidgetsError, KeyError):
+    """Something has no part of this name; a plain KeyError would quote its own sentence."""
+
+
 class InstallError(GPTWidgetsError, OSError):
     """A model could not be downloaded, converted or written."""
 

@@ -8,6 +8,7 @@ from gptwidgets import errors
 
 KINDS = {
     errors.UnknownModelError: LookupError,
+    errors.UnknownNameError: KeyError,
     errors.InstallError: OSError,
     errors.ChecksumError: OSError,
     errors.UnsafeModelError: ValueError,

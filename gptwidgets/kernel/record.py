@@ -18,15 +18,16 @@ from gptwidgets.kernel.cells import Cells, Which, by_name, check_size, one_of, p
 from gptwidgets.kernel.mask import Rule, absent
 from gptwidgets.kernel.merge import merge
 from gptwidgets.kernel.pieces import Tokens
-from gptwidgets.kernel.source import QKSource, Source
+from gptwidgets.kernel.source import Source
 from gptwidgets.kernel.steps import finish
+from gptwidgets.kernel.tensors import Tensors
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
 
-class AttentionRecord:
+class AttentionRecord(Tensors):
     """The attention of one text, in every recorded layer and head.
 
     Args:
@@ -176,47 +177,24 @@ class AttentionRecord:
         """Which cells do not exist (masked), bool [rows, cols]; None where all do."""
         return absent(self.rules(layer), rows, cols, self.source.device(self.layers[0]), no_sink=no_sink)
 
-    def __getitem__(self, key: tuple[str, int]) -> Tensor:
-        """All heads of a layer under the name that researchers know: `record["pattern", 18]`.
-
-        Returns:
-            float32 [head, query, key] on the layer's device.
-
-        Raises:
-            DoesNotFitError: where that would be over 1 GiB, with its size.
-            KeyError: for another name than "pattern".
-        """
-        given: Any = key
-        if not isinstance(given, tuple) or len(key) != 2 or key[0] != "pattern":
-            raise KeyError(f'{key!r} is not in a record; ask for record["pattern", layer].')
-        layer, _ = self.find(key[1], 0)
-        if isinstance(layer, str):
-            raise KeyError(f"A pattern belongs to one layer, not to the {layer} over layers.")
-        check_size(self.n_heads * self.length**2 * 4, f"The pattern of layer {layer}")
-        whole = range(self.length)
-        return self.source.block(layer, range(self.n_heads), whole, whole)
-
-    def query(self, layer: int) -> Tensor:
-        """A layer's queries after position encoding, [H, T, d], in the model's dtype and on its device."""
-        return self._qk(layer).q
-
-    def key(self, layer: int) -> Tensor:
-        """A layer's keys after position encoding, [KV heads, T, d], not repeated for the query heads."""
-        return self._qk(layer).k
-
-    def _qk(self, layer: int) -> Any:
-        source = self.source
-        if not isinstance(source, QKSource):
-            raise TypeError("This record was made from arrays of weights; it has no queries and keys.")
-        number, _ = self.find(layer, 0)
-        if isinstance(number, str):
-            raise TypeError(f"Queries and keys belong to one layer, not to the {number} over layers.")
-        return source.qk[number]
-
     # Summaries, tables, pictures, files
 
     def scores(self, sampled: bool | None = None) -> pd.DataFrame:
-        """What kind of head each one is, in five numbers; see `gptwidgets.kernel.scores`.
+        """What kind of head each one is, in five numbers: means over the queries i >= 1.
+
+        With w_ij the weight of query i on key j, and p_ij = w_ij / Σ_j w_ij (the same unless a sink logit
+        takes a share):
+
+            entropy    -Σ_j p_ij log2 p_ij, in bits: how broadly it looks [1, 2]
+            distance    Σ_j p_ij |i - j|, in tokens: how far it looks [1, 2]
+            first       w_i0: how much it rests on the first token [1, 3]
+            previous    w_i,i-1: how much it looks at the token before [4]
+            same        Σ w_ij over j ≠ i with the same token as i; nan where there is none [5]
+
+        [1] Clark et al. 2019, "What Does BERT Look At?" [2] Vig and Belinkov 2019, "Analyzing the Structure
+        of Attention in a Transformer Language Model". [3] Xiao et al. 2023, "Efficient Streaming Language
+        Models with Attention Sinks". [4] Voita et al. 2019, "Analyzing Multi-Head Self-Attention". [5] Wang
+        et al. 2022, "Interpretability in the Wild". A signed array is no distribution: its scores are nan.
 
         Args:
             sampled: from 64 query rows a head instead of all; None does so above 1,024 tokens.
@@ -224,6 +202,11 @@ class AttentionRecord:
         Returns:
             DataFrame, index (layer, head), columns entropy, distance, first, previous, same;
             `attrs["sampled"]` says which rows it stands on.
+
+        Example:
+            >>> record = AttentionRecord.from_arrays([[1.0, 0.0], [0.25, 0.75]], tokens=["the", "cat"])
+            >>> record.scores().loc[(0, 0), ["distance", "first"]].tolist()
+            [0.25, 0.25]
         """
         from gptwidgets.kernel.scores import table
 

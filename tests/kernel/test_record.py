@@ -97,10 +97,17 @@ def test_a_pattern_too_large_is_refused_with_its_size() -> None:
 
 
 def test_only_patterns_are_in_it() -> None:
-    with pytest.raises(KeyError, match="pattern"):
+    with pytest.raises(KeyError, match="pattern") as error:
         make(4)["values", 0]
+    assert str(error.value) == "('values', 0) is not in a record; ask for record[\"pattern\", layer]."
     with pytest.raises(KeyError, match="one layer"):
         make(4)["pattern", "mean"]  # type: ignore[index]
+
+
+def test_the_scores_say_how_they_are_computed() -> None:
+    said = AttentionRecord.scores.__doc__ or ""
+    for part in ("-Σ_j p_ij log2 p_ij", "Σ_j p_ij |i - j|", "w_i0", "w_i,i-1", "Clark et al. 2019"):
+        assert part in said
 
 
 def test_absent_cells() -> None:

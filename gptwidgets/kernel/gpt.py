@@ -123,7 +123,7 @@ class GPT(Held):
             f"There is not enough memory to read {len(ids):,} tokens on {self.device}: "
             "take a shorter text, keep fewer layers (layers=[…]), or close other models and records."
         )
-        with self.lock, devices.memory_in_words(too_much):
+        with self._stoppable(cancel) as stop, self.lock, devices.memory_in_words(too_much):
             model, attachment = self._open()  # may have been closed while this waited
             return prefill.record(
                 model,
@@ -133,7 +133,7 @@ class GPT(Held):
                 tokens=tokens,
                 name=self.name,
                 progress=progress,
-                cancel=cancel,
+                cancel=stop,
             )
 
     def induction_scores(

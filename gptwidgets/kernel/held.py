@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 import weakref
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from gptwidgets.errors import ClosedError, TextError
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel.forgetting import forget_in_notebook
 from gptwidgets.kernel.shape import Shape
-from gptwidgets.kernel.worker import Worker
+from gptwidgets.kernel.worker import CancelToken, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     import torch
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -53,6 +54,7 @@ class Held:
         self._model_worker = Worker(f"{self.name} model")
         self._tokenizer = tokenizer
         self._tokenizer_lock = threading.Lock()  # fast tokenizers refuse two borrowers at once
+        self._running: set[CancelToken] = set()  # of what runs the model now, in any thread
         self._on_close: list[Callable[[], Callable[[], object] | None]] = []
         self._config: PretrainedConfig = model.config.get_text_config()
         self._shape = Shape.of(self._config)
@@ -135,7 +137,7 @@ class Held:
         if self.n_kv_heads != self.n_heads:
             shape += f" ({self.n_kv_heads} KV heads)"
         reads = f", context {self.context_length:,}" if self.context_length else ""
-        said = "".join(f"; {note}" for note in self.notes)
+        said = "".join(f"; {note}" for note in (self.why.rstrip("."), *self.notes) if note)
         return f"GPT {self.name}: {shape}{reads}, {devices.name_of(self._dtype)} on {self._device}{said}"
 
     # -- giving it back --------------------------------------------------------------------------
@@ -145,14 +147,26 @@ class Held:
         bound = hasattr(callback, "__self__") and not isinstance(callback, type(len))
         self._on_close.append(weakref.WeakMethod(callback) if bound else lambda: callback)  # type: ignore[arg-type]
 
+    @contextmanager
+    def _stoppable(self, cancel: CancelToken | None) -> Generator[CancelToken]:
+        """A flag for a run of the model, the caller's own where there is one, that `close()` sets, too."""
+        token = cancel or CancelToken()
+        self._running.add(token)
+        try:
+            yield token
+        finally:
+            self._running.discard(token)
+
     def close(self) -> None:
         """Stops what is running, puts the model back as it was found, and gives its memory back.
 
         Records made from it stay readable. Closing twice does nothing.
         """
+        for token in list(self._running):
+            token.cancel()
         self._model_worker.close()
         self.reader.close()
-        with self.lock:  # a recording that another thread makes directly ends first
+        with self.lock:  # what another thread runs directly ends first, at its next layer
             held, self._held = self._held, None
             self._detach()
         if held is None:

@@ -27,6 +27,10 @@ def test_it_says_what_it_is(gpt):
     said = repr(gpt)
     assert said == "GPT tiny: 3 layers × 4 heads (2 KV heads), context 64, float32 on cpu"
     assert "\n" not in said
+    gpt.why = "On the CPU (there is no other), in float32 (the most exact one)."
+    gpt.notes = ["dequantised"]
+    said += "; On the CPU (there is no other), in float32 (the most exact one); dequantised"
+    assert repr(gpt) == said
 
 
 def test_close_gives_the_model_back_to_the_allocator():
@@ -135,6 +139,35 @@ def test_close_stops_a_recording_on_the_worker():
     assert started.wait(20)
     gpt.close()
     assert isinstance(future.exception(5), Cancelled)
+
+
+def test_close_stops_a_recording_in_another_thread():
+    gpt = GPT(build())
+    started, closing = threading.Event(), threading.Event()
+    ended: list[BaseException] = []
+    layers: list[int] = []
+
+    def held(*_) -> None:
+        layers.append(1)
+        started.set()
+        closing.wait(20)
+
+    for layer in gpt.model.model.layers:
+        layer.register_forward_hook(held)
+
+    def record() -> None:
+        try:
+            gpt.record(IDS)
+        except Cancelled as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=record)
+    thread.start()
+    assert started.wait(20)
+    threading.Timer(0.2, closing.set).start()
+    gpt.close()
+    thread.join(20)
+    assert len(ended) == len(layers) == 1
 
 
 def test_a_script_that_ends_while_it_records_ends_quietly():

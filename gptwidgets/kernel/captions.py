@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gptwidgets.errors import UnknownNameError
 from gptwidgets.kernel.readable import visible
 
 if TYPE_CHECKING:
@@ -29,30 +30,46 @@ CAPTIONS = {
     "local": "A band along the diagonal: each token looks at itself and the last few words.",
     "broad": "No single bright cell: each token averages over much of the text before it.",
     "focused": "Bright cells away from the diagonal: which earlier word each token picks out.",
+    "single token": "A single token has nowhere to look but at itself: a longer text shows more.",
 }
+BOTH_WAYS = {  # what reads otherwise where tokens look at later ones, too
+    "same token": "Find a word that comes more than once: its places look at one another.",
+    "local": "A band along the diagonal: each token looks at itself and its neighbours.",
+    "broad": "No single bright cell: each token averages over much of the text.",
+    "focused": "Bright cells away from the diagonal: which other word each token picks out.",
+}
+MERGED = {
+    "mean": "The mean of several heads: what most of them share stands out.",
+    "max": "The largest weight of several heads in each cell: a bright cell is bright in at least one.",
+    "mean of max": "The largest weight of each layer's heads, and of these the mean over the layers.",
+    "max of mean": "The mean of each layer's heads, and of these the largest over the layers.",
+}
+MEASURED = ("entropy", "distance", "first", "previous", "same")
 CANDIDATES = 32  # heads whose weights are read before one is called the most telling
 ROWS = 64  # of which at most so many queries each, spread evenly over the text
 
 
-def kind(scores: Any, length: int | None = None) -> str:
+def kind(scores: Any, length: int | None = None, *, causal: bool = True) -> str:
     """Name the kind of a head by its scores.
 
     Args:
         scores: one row of `AttentionRecord.scores()`, or a dict with its columns: entropy in bits, distance
             in tokens, and the masses first, previous, same (0 to 1); induction where it was measured.
         length: number of tokens; what is local and what is broad depends on it. Guessed where None.
+        causal: whether no token looks at a later one.
 
     Returns:
-        A key of `CAPTIONS`. A head with no scores (all NaN) counts as "focused".
+        A key of `CAPTIONS`; "" for a head of which nothing was measured (all NaN, as in signed arrays).
 
     Example:
         >>> kind({"entropy": 0.4, "distance": 3.2, "first": 0.9, "previous": 0.1, "same": 0.0}, length=9)
         'first token'
     """
-    at = {
-        name: _number(scores, name)
-        for name in ("entropy", "distance", "first", "previous", "same", "induction")
-    }
+    if length == 1:
+        return "single token"
+    if all(math.isnan(scores[name]) for name in MEASURED if name in scores):
+        return ""
+    at = {name: _number(scores, name) for name in (*MEASURED, "induction")}
     # in the second row the first token is the previous one: so the first comes first
     for name, least in (("induction", 0.5), ("first", 0.5), ("previous", 0.5), ("same", 0.4)):
         if at[name] > least:
@@ -62,29 +79,45 @@ def kind(scores: Any, length: int | None = None) -> str:
     distance = (at["distance"] - at["first"] * length / 2) / (1 - at["first"])
     if at["entropy"] > 0 and distance < min(12.0, length / 10):
         return "local"
-    if at["entropy"] > 0.65 * _even(length):
+    if at["entropy"] > 0.65 * (_even(length) if causal else math.log2(length)):
         return "broad"
     return "focused"
 
 
-def caption(kind: str) -> str:
+def merged(layer: Which | str, head: Which) -> str:
+    """What a choice of several heads is called: a key of `MERGED`; "" for a single head.
+
+    Example:
+        >>> merged("mean", "max"), merged(3, "max"), merged(3, 1)
+        ('mean of max', 'max', '')
+    """
+    ways = list(dict.fromkeys(how for how in (layer, head) if isinstance(how, str)))
+    return " of ".join(ways)
+
+
+def caption(kind: str, *, causal: bool = True) -> str:
     """One sentence: what to look for in a head of this kind.
 
     Args:
-        kind: what `kind` returned, or "mean" or "max" for an aggregate.
+        kind: what `kind` or `merged` returned.
+        causal: whether no token looks at a later one.
+
+    Returns:
+        The sentence; "" for "".
 
     Raises:
-        KeyError: for a word that names no kind.
+        UnknownNameError: a KeyError, for a word that names no kind.
 
     Example:
         >>> caption("previous token")
         'A stripe just under the diagonal: each token looks at the one before it.'
     """
-    aggregates = {
-        "mean": "The mean of several heads: what most of them share, often the first token, stands out.",
-        "max": "The largest weight of several heads in each cell: a bright cell is bright in at least one.",
-    }
-    return (CAPTIONS | aggregates)[kind]
+    known = {"": ""} | CAPTIONS | MERGED | ({} if causal else BOTH_WAYS)
+    if kind not in known:
+        raise UnknownNameError(
+            f"There is no kind of head named {kind!r}; the kinds are {', '.join(CAPTIONS)}."
+        )
+    return known[kind]
 
 
 def most_telling(scores: pd.DataFrame, record: AttentionRecord | None = None) -> tuple[int, int]:

@@ -102,8 +102,8 @@ class Exports(Recording):
 
         row, col, rows, cols = self.view or (0, 0, record.length, record.length)
         whole = range(record.length)
-        kind = {(layer, head): kind for layer, head, kind in self.kind_of}.get((self.layer, self.head))
-        kind = kind or next((how for how in (self.head, self.layer) if isinstance(how, str)), "")
+        kinds = {(layer, head): kind for layer, head, kind in self.kind_of}
+        kind = kinds.get((self.layer, self.head)) or captions.merged(self.layer, self.head)
         return View(
             record=record,
             layer=self.layer,
@@ -113,7 +113,7 @@ class Exports(Recording):
             scale=self.scale,  # type: ignore[arg-type]
             sink_hidden=self.hide_sink,
             title=self.title,
-            caption=captions.caption(kind) if kind else "",
+            caption=captions.caption(kind, causal=record.causal),
             picture_note=note,
             colormap=self.colormap,
         )

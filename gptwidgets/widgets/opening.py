@@ -123,15 +123,17 @@ def table(scores: pd.DataFrame, *, sampled: bool) -> dict[str, Any]:
     return {"columns": columns, "rows": rows, "sampled": sampled, "induction": "induction" in columns}
 
 
-def kinds(scores: pd.DataFrame, length: int) -> dict[str, Any]:
-    """The traits `kind_of` (which kind each head is) and `kinds` (what to look for in each kind)."""
+def kinds(scores: pd.DataFrame, length: int, *, causal: bool) -> dict[str, Any]:
+    """The traits `kind_of` (which kind each head is, where it is known) and `kinds` (what to look for)."""
     rows = scores.to_dict("records")
     of: list[tuple[int, int, str]] = [
-        (int(layer), int(head), captions.kind(row, length))
+        (int(layer), int(head), kind)
         for (layer, head), row in zip(scores.index, rows, strict=True)
+        if (kind := captions.kind(row, length, causal=causal))
     ]
     there = sorted({kind for _, _, kind in of})
-    return {"kind_of": of, "kinds": {kind: captions.caption(kind) for kind in [*there, "mean", "max"]}}
+    told = {kind: captions.caption(kind, causal=causal) for kind in [*there, *captions.MERGED]}
+    return {"kind_of": of, "kinds": told}
 
 
 def describe(record: AttentionRecord, name: str, gpt: GPT | None) -> dict[str, Any]:
@@ -153,6 +155,7 @@ def describe(record: AttentionRecord, name: str, gpt: GPT | None) -> dict[str, A
         "causal": record.causal,
         "signed": record.signed,
         "vmax": float(record.vmax),
+        "model": gpt is not None and not gpt.closed,
         "first_level": tiles.levels(record.length, FIRST),
         "device": str(gpt.device) if gpt else "",
         "dtype": str(gpt.dtype).removeprefix("torch.") if gpt else "",

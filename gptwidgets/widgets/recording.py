@@ -202,7 +202,11 @@ class Recording(Scoring):
         name = uuid.uuid4().hex[:12]
         sampled = record.length > opening.QUICK_ABOVE
         hide = self._pending.get(
-            "hide_sink", self.hide_sink if self._sink_chosen else record.causal and not record.signed
+            "hide_sink",
+            # of a single token nothing would be left
+            self.hide_sink
+            if self._sink_chosen
+            else record.causal and not record.signed and record.length > 1,
         )
         tell = throttled(lambda progress: self._progress(run, progress))
         steps = scores.table_steps(record, sampled=sampled)
@@ -229,7 +233,7 @@ class Recording(Scoring):
                 info=opening.describe(record, name, self._gpt),
                 tokens=record.tokens.wire(),
                 scores=opening.table(table, sampled=sampled),
-                **opening.kinds(table, record.length),
+                **opening.kinds(table, record.length, causal=record.causal),
                 **({} if self._read is None or isinstance(self._read, str) else {"text": record.tokens.text}),
                 **fresh,
                 **traits,

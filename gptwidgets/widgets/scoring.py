@@ -78,9 +78,8 @@ class Scoring(Looks):
             if name != self._record_name:
                 return
             self._table = table = self._with_induction(table)
-            self._say(
-                scores=opening.table(table, sampled=sampled), **opening.kinds(table, self.info["length"])
-            )
+            named = opening.kinds(table, self.info["length"], causal=self.info["causal"])
+            self._say(scores=opening.table(table, sampled=sampled), **named)
 
     def _with_induction(self, table: pd.DataFrame) -> pd.DataFrame:
         return (

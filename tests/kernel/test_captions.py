@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from gptwidgets.kernel.captions import CAPTIONS, caption, describe, kind, most_telling, word
+from gptwidgets.kernel.captions import CAPTIONS, MERGED, caption, describe, kind, merged, most_telling, word
 from gptwidgets.kernel.pieces import Tokens
 from gptwidgets.kernel.record import AttentionRecord
 
@@ -79,19 +80,37 @@ def test_induction_counts_where_it_was_measured():
     assert kind({**row, "induction": math.nan}, 40) == "first token"
 
 
-def test_a_head_without_scores_has_a_kind():
-    assert kind(dict.fromkeys(COLUMNS, math.nan), 9) == "focused"
+def test_of_a_head_without_scores_nothing_is_said():
+    assert kind(dict.fromkeys(COLUMNS, math.nan), 9) == ""
+    assert caption("") == ""
+    assert kind(scores([[1.0]]).iloc[0], 1) == "single token"
     assert kind(dict.fromkeys(COLUMNS, 0.0), 1) in CAPTIONS
 
 
 def test_every_kind_has_one_short_sentence():
-    for name in [*CAPTIONS, "mean", "max"]:
-        text = caption(name)
-        assert text.endswith(".")
-        assert text.count(".") == 1
-        assert len(text) < 130
-    with pytest.raises(KeyError):
+    for name in [*CAPTIONS, *MERGED]:
+        for text in (caption(name), caption(name, causal=False)):
+            assert text.endswith(".")
+            assert text.count(".") == 1
+            assert len(text) < 130
+    with pytest.raises(KeyError) as error:
         caption("clever")
+    assert str(error.value).startswith("There is no kind of head named 'clever'; the kinds are")
+
+
+def test_where_tokens_look_both_ways_no_caption_speaks_of_earlier_ones():
+    for name in ("same token", "local", "broad", "focused", *MERGED):
+        assert not re.search("before|earlier|back|last few|followed", caption(name, causal=False))
+    even = np.ones((40, 40)) / 40
+    assert kind(scores(even).iloc[0], 40, causal=False) == "broad"
+    half = np.kron(np.eye(4), np.ones((10, 10))) / 10  # more than most causal rows spread over
+    assert kind(scores(np.roll(half, 20, 1)).iloc[0], 40, causal=False) == "focused"
+
+
+def test_merged_heads_are_called_by_how_they_were_merged():
+    assert merged("mean", "mean") == merged(3, "mean") == merged("mean", 3) == "mean"
+    assert merged("max", "mean") == "max of mean"
+    assert "first token" not in caption("mean")  # it may be hidden
 
 
 def test_the_focused_head_is_the_most_telling():

@@ -309,3 +309,32 @@ def test_every_trait_says_what_it_is():
     ]
     assert len(ours) == 32
     assert all(AttentionHeatmap.class_traits()[name].help for name in ours)
+
+
+# What is said of it
+
+
+def test_a_signed_array_gets_no_kinds_and_one_that_looks_both_ways_other_words():
+    signed = AttentionHeatmap(np.random.default_rng(0).normal(size=(2, 4, 8, 8))).wait(20)
+    assert signed.kind_of == []
+    assert signed.svg().count("word each token picks out") == 0
+    both = AttentionHeatmap(np.full((1, 1, 40, 40), 1 / 40)).wait(20)
+    assert both.kind_of == [(0, 0, "broad")]
+    assert both.kinds["broad"] == "No single bright cell: each token averages over much of the text."
+    assert both.kinds["broad"] in both.svg()
+
+
+def test_a_single_token_is_shown(gpt):
+    heat = AttentionHeatmap(gpt, "a").wait(20)
+    assert not heat.hide_sink
+    assert set(heat.first) == {255}
+    assert heat.kinds[heat.kind_of[0][2]].startswith("A single token has nowhere to look")
+    heat.text = "ab"
+    assert heat.wait(20).hide_sink
+
+
+def test_merged_heads_are_described_as_they_were_merged(heat):
+    heat.choose("mean", "max")
+    assert heat.kinds["mean of max"] in heat.svg()
+    heat.choose("max", 0)
+    assert heat.kinds["max"] in heat.svg()

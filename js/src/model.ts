@@ -58,12 +58,17 @@ export interface Info {
   readonly first_level?: number;
   readonly device?: string;
   readonly dtype?: string;
+  /** Whether a model that is open made the record. */
+  readonly model?: boolean;
 }
 
 export interface TokenColumns {
   readonly pieces?: readonly string[];
   readonly ids?: readonly number[];
+  /** A number a token, shared by the tokens of one split character; null where none is split. */
   readonly groups?: readonly number[] | null;
+  /** What a person reads in a group of several tokens, by its number. */
+  readonly group_text?: Readonly<Record<string, string>>;
   readonly special?: readonly number[];
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { visible } from "../src/tokens";
+import { JOINED, named, spelled, visible } from "../src/tokens";
 
 describe("a token's label", () => {
   it("shows what has no ink", () => {
@@ -23,5 +23,26 @@ describe("a token's label", () => {
     expect(visible("👨\u200d👩\u200d👧")).toBe("👨\u200d👩\u200d👧");
     expect(visible("\u200d")).toBe("⟨ZWJ⟩");
     expect(visible("\u0301x")).toBe("◌\u0301x");
+  });
+});
+
+describe("a split character", () => {
+  const tokens = {
+    pieces: ["a", "⟨E7⟩", "⟨8C⟩", "⟨AB⟩", "は"],
+    groups: [0, 1, 1, 1, 2],
+    group_text: { 1: "猫" },
+  };
+
+  it("stands whole at its first token, and a tie for each other", () => {
+    expect(tokens.pieces.map((_, at) => spelled(tokens, at))).toEqual(["a", "猫", JOINED, JOINED, "は"]);
+    expect(spelled(tokens, 5)).toBeUndefined();
+  });
+
+  it("is named with the part that a token is", () => {
+    expect([0, 1, 3].map((at) => named(tokens, at))).toEqual([
+      ["a", ""],
+      ["猫", "1/3"],
+      ["猫", "3/3"],
+    ]);
   });
 });

@@ -2,6 +2,7 @@
 // plain text. Elements are changed by hand: 32,768 tokens are recoloured at every hover.
 import { follow, h, onEnd } from "../dom";
 import { parseRgb } from "../theme";
+import { JOINED, spelled } from "../tokens";
 import { lock, lockedToken, type Panels } from "./panels";
 import {
   moveToken,
@@ -46,7 +47,13 @@ export function mountFlow(panels: Panels): HTMLElement {
     if (!block || block.childElementCount > 0) return;
     const [from, to] = cuts[index] as Passage;
     const spans = shown.slice(from, to).map((piece, k) => {
-      const kind = special.has(from + k) ? ".gw-special" : piece.startsWith(" ") ? ".gw-spaced" : "";
+      const kind = special.has(from + k)
+        ? ".gw-special"
+        : piece === JOINED
+          ? ".gw-joined"
+          : piece.startsWith(" ")
+            ? ".gw-spaced"
+            : "";
       const props = { id: `${panels.id}-t${from + k}`, role: "option", "data-token": from + k };
       return h(`span${kind}`, props, written(piece));
     });
@@ -206,7 +213,8 @@ export function mountFlow(panels: Panels): HTMLElement {
   onEnd(() => near.disconnect());
 
   follow(() => {
-    const { pieces: now = [], ids = [], groups = null, special: marks = [] } = traits.tokens.value;
+    const tokens = traits.tokens.value;
+    const { pieces: now = [], ids = [], groups = null, special: marks = [] } = tokens;
     if (now === pieces) return;
     near.disconnect();
     pieces = now;
@@ -215,8 +223,9 @@ export function mountFlow(panels: Panels): HTMLElement {
     active = Math.min(active, Math.max(0, length() - 1));
     weights = undefined;
     // Words that came with an array are no pieces of a text: a space stands between them.
-    shown = now.map((piece, token) => (token > 0 && (ids[token] ?? 0) < 0 ? ` ${piece}` : piece));
-    host.dir = textDirection(now.filter((_, token) => !special.has(token)));
+    const apart = (token: number): string => (token > 0 && (ids[token] ?? 0) < 0 ? " " : "");
+    shown = now.map((_, token) => apart(token) + spelled(tokens, token));
+    host.dir = textDirection(shown.filter((_, token) => !special.has(token)));
     blocks = cuts.map((cut) => h("span", {}, plain(cut)));
     host.replaceChildren(...blocks);
     if (blocks.length === 0) host.textContent = traits.text.peek(); // until it is in tokens

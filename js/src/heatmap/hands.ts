@@ -4,7 +4,7 @@ import { weight } from "./format";
 import { listen } from "./gestures";
 import { minimapOf, regionUnder } from "./minimap";
 import type { Patches } from "./patch";
-import { labelOf, type Scene } from "./scene";
+import { nameOf, type Scene } from "./scene";
 import type { HeatContext, Hover, MatrixHandle } from "./types";
 import {
   type Box,
@@ -127,7 +127,7 @@ export function createHands(
 
   /** Beside the pointer: the value, the two tokens, and of how many cells it is the strongest. */
   function say({ row, col, value, near }: Hover): void {
-    const token = (at: number) => `\u2068${labelOf(scene(), at, 200)}\u2069`;
+    const token = (at: number) => `\u2068${nameOf(scene(), at, 200)}\u2069`;
     const quiet: [string, string?][] = [[`${token(row)} → ${token(col)}`], [`query ${row}, key ${col}`]];
     const size = 2 ** scene().level;
     if (size > 1) quiet.push([`the strongest of ${size} × ${size} cells`]);

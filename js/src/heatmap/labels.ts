@@ -1,5 +1,6 @@
 // The width of words: measured once each, cut where they do not fit, and the room that the axes need.
-import { visible } from "../tokens";
+import type { TokenColumns } from "../model";
+import { spelled, visible } from "../tokens";
 import { LARGEST_CELL } from "./viewport";
 
 /** CSS pixels around the plot. */
@@ -69,14 +70,18 @@ export function createMeasure(): Measure {
  * stands still: where a text is long, a ruler's figures and a token's label share the same room.
  */
 export function roomFor(
-  pieces: readonly string[],
+  tokens: TokenColumns,
   length: number,
   { type, font, width, height }: { type: number; font: string; width: number; height: number },
   measure: Measure,
 ): Room {
   const most = type * 9; // the longest label, about 18 letters
   const readable = width / length >= (READABLE * type) / 11; // with the whole head in view
-  const labels = readable ? pieces.map((piece) => measure.width(visible(piece), font)) : [type * 4.5];
+  const labels = readable
+    ? Array.from(tokens.pieces ?? [], (_, token) =>
+        measure.width(visible(spelled(tokens, token) ?? ""), font),
+      )
+    : [type * 4.5];
   const longest = Math.min(Math.max(type * 2, ...labels), most);
   const left = Math.min(Math.max(longest, measure.width("query ↓", font)) + 14, width * 0.4);
   const level = Math.min((width - left - 12) / length, LARGEST_CELL) >= longest + 8;

@@ -3,7 +3,7 @@
 import { GAP } from "./axes";
 import { showsNumbers } from "./paint";
 import { type Canvas2D, stroke, write } from "./pen";
-import { labelOf, type Scene } from "./scene";
+import { nameOf, type Scene } from "./scene";
 import type { Hover } from "./types";
 import { type Box, limit } from "./viewport";
 
@@ -72,7 +72,7 @@ export function paintCrosshair(on: Canvas2D, scene: Scene, { row, col }: Hover):
 /** A token's label on a ground of its own, beside its row or under its column (`across`). */
 function badge(on: Canvas2D, scene: Scene, token: number, across: boolean, ground: string): void {
   const { plot, bottom, room, type, font, theme } = scene;
-  const text = labelOf(scene, token, across ? type * 14 : room.left - GAP - 6);
+  const text = nameOf(scene, token, across ? type * 14 : room.left - GAP - 6);
   const width = scene.measure.width(text, font) + 8;
   const height = type + 6;
   const x = across

@@ -5,6 +5,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from "@prea
 import { makePalette, type Palette } from "../color";
 import { type AnyModel, type HeatTraits, heatTraits } from "../model";
 import { type Theme, watchTheme } from "../theme";
+import { named } from "../tokens";
 import { createWire, type Fields, type Wire } from "../wire";
 import { createCache, type TileCache } from "./cache";
 import { type Arrangement, arrange, type Cell } from "./layout";
@@ -172,8 +173,9 @@ export function lock({ direction, query, key }: HeatTraits, token: number | null
 
 /** A token's piece as it is quoted: short, on one line, always something to see. */
 export function quote(traits: HeatTraits, token: number): string {
-  const piece = traits.tokens.value.pieces?.[token] ?? "";
+  const [piece, part] = named(traits.tokens.value, token);
   const trimmed = piece.trim();
   if (trimmed === "") return piece.includes("\n") ? "⏎" : piece.includes("\t") ? "⇥" : "␣";
-  return trimmed.length > 24 ? `${trimmed.slice(0, 23)}…` : trimmed;
+  const short = trimmed.length > 24 ? `${[...trimmed].slice(0, 23).join("")}…` : trimmed;
+  return part ? `${short} ${part}` : short;
 }

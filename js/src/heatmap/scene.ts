@@ -1,8 +1,8 @@
 // Everything that one painting of the matrix depends on, gathered from signals before the first stroke.
 import type { Palette } from "../color";
-import { type HeatTraits, variantOf } from "../model";
+import { type HeatTraits, type TokenColumns, variantOf } from "../model";
 import type { Theme } from "../theme";
-import { visible } from "../tokens";
+import { named, spelled, visible } from "../tokens";
 import type { Picture } from "./cache";
 import { type Measure, type Room, roomFor } from "./labels";
 import { type Box, LARGEST_CELL, levelFor, type Region, regionOf, xOf, yOf } from "./viewport";
@@ -25,7 +25,7 @@ export interface Scene extends Size {
   readonly sinkHidden: boolean;
   /** What must be known to read the picture, one short line each. */
   readonly notes: readonly string[];
-  readonly pieces: readonly string[];
+  readonly tokens: TokenColumns;
   readonly palette: Palette;
   readonly theme: Theme;
   /** The size of the axes' letters, and their font. */
@@ -64,10 +64,10 @@ export function sceneOf(
   const layer = traits.layer.value;
   const head = traits.head.value;
   const sinkHidden = traits.hideSink.value;
-  const pieces = traits.tokens.value.pieces ?? [];
+  const tokens = traits.tokens.value;
   const type = traits.presentation.value ? 17 : 11;
   const font = `${type}px ${theme.font}`;
-  const room = roomFor(pieces, length, { ...size, type, font }, measure);
+  const room = roomFor(tokens, length, { ...size, type, font }, measure);
   const plot = plotOf(size, length, room);
   const region = regionOf(traits.view.value, length);
   const window = windows[layers.indexOf(layer as number)] ?? Infinity;
@@ -92,7 +92,7 @@ export function sceneOf(
     window,
     sinkHidden,
     notes,
-    pieces,
+    tokens,
     palette,
     theme,
     type,
@@ -124,7 +124,15 @@ function plotOf(size: Size, length: number, room: Room): Box {
   };
 }
 
-/** A token as its label, at most `most` pixels wide; its position where it has no piece. */
-export function labelOf(scene: Scene, token: number, most: number, font = scene.font): string {
-  return scene.measure.fit(visible(scene.pieces[token] ?? String(token)), font, most);
+/** A token as its label on an axis, at most `most` pixels wide; its position where it has no piece. */
+export function labelOf({ tokens, measure }: Scene, token: number, most: number, font: string): string {
+  return measure.fit(visible(spelled(tokens, token) ?? String(token)), font, most);
+}
+
+/** A token as it is named by itself: of a split character with the part that it is. */
+export function nameOf({ tokens, measure, font }: Scene, token: number, most: number): string {
+  const [text, part] = named(tokens, token);
+  const end = part && `\u200e ${part}`;
+  const shown = part ? text.trim() : text || String(token);
+  return measure.fit(visible(shown), font, most - measure.width(end, font)) + end;
 }

@@ -97,6 +97,14 @@ describe("the pointer", () => {
     expect([parts.hover.value, parts.tip.value]).toEqual([null, null]);
   });
 
+  it("names a split character whole, with the part that it is", () => {
+    const parts = make(3);
+    const tokens = { pieces: ["⟨E7⟩", "⟨8C AB⟩", "c"], groups: [0, 0, 1], group_text: { 0: "猫" } };
+    parts.model.hear({ tokens });
+    at(parts, "pointermove", 2, 1);
+    expect(parts.tip.value?.quiet[0]?.[0]).toContain("猫\u200e 2/2");
+  });
+
   it("says nothing false before the value is there", () => {
     const parts = make(3);
     parts.patches.value = () => undefined;

@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
+import { JOINED } from "../../src/tokens";
 import { fakeModel, settled } from "../fake";
 import { READY, WORDS } from "./record";
 import { all, button, press, show } from "./view";
@@ -16,6 +17,17 @@ describe("the text", () => {
     const tokens = { pieces: ["a", "b"], ids: [-1, -1], groups: null, special: [] };
     const model = fakeModel({ ...READY, tokens, info: { ...READY.info, length: 2 } });
     expect(show(model).querySelector(".gw-flow")?.textContent).toBe("a b");
+  });
+
+  it("shows a split character as people read it, in the direction that it has", async () => {
+    const pieces = ["⟨D7⟩", "⟨A9⟩", "לום", " a"];
+    const tokens = { pieces, ids: [1, 2, 3, 4], groups: [0, 0, 1, 2], group_text: { 0: "ש" }, special: [] };
+    const root = show(fakeModel({ ...READY, tokens, info: { ...READY.info, length: 4 } }));
+    const flow = root.querySelector(".gw-flow") as HTMLElement;
+    expect([flow.textContent, flow.dir]).toEqual([`ש${JOINED}לום a`, "rtl"]);
+    all<HTMLElement>(root, "[data-token]")[1]?.click();
+    await settled();
+    expect(root.querySelector(".gw-chip")?.textContent).toBe("ש 2/2 ×");
   });
 
   it("keeps a token that is clicked, asks for its line, and lets it go", async () => {

@@ -74,7 +74,8 @@ export function encode(value: number, signed = false, vmax = 1): number {
 }
 
 export function makePalette(options: PaletteOptions): Palette {
-  const { colormap, scale, dark, signed = false, vmax = 1 } = options;
+  const { colormap, scale, dark, signed = false } = options;
+  const vmax = options.vmax || 1; // of an array of zeros as well
   const stops = parse(pointsOf(colormap, dark, signed));
   const strength = strengthOf(scale);
   const at = (value: number): number => {
@@ -132,29 +133,52 @@ function strengthOf(scale: Scale): (share: number) => number {
   return (share) => Math.max(0, 1 + Math.log10(share) / DECADES);
 }
 
+/** Shares of the largest value at which numbers stand between the ends, and of those a signed legend's. */
+const SHARES: Readonly<Record<Scale, readonly (readonly number[])[]>> = {
+  linear: [[0.5, 0.25, 0.75], [0.5]],
+  sqrt: [[0.25, 0.01, 0.1, 0.5], [0.25]],
+  log: [[0.01], [0.01]],
+};
+/** The share of the legend that a letter takes, and what is free between two numbers. */
+const LETTER = 0.031;
+const FREE = 0.03;
+
+/**
+ * The legend's numbers: its ends, zero, and round ones between them as far as there is room.
+ * A number stands over the place that it names by the same share of its width, so that the ends align.
+ */
 function ticksOf(scale: Scale, signed: boolean, vmax: number, at: (value: number) => number): Tick[] {
-  const shares =
-    scale === "linear"
-      ? [0, 0.25, 0.5, 0.75, 1]
-      : scale === "sqrt"
-        ? [0, 0.01, 0.1, 0.25, 0.5, 1]
-        : [0.0001, 0.001, 0.01, 0.1, 1];
-  const coarse = signed ? shares.filter((_, i) => i === 0 || i >= shares.length - 2) : shares;
-  const values = coarse.map((share) => share * vmax);
-  const all = signed ? [...values.filter((value) => value > 0).map((value) => -value), ...values] : values;
-  return [...new Set(all)]
-    .sort((a, b) => a - b)
-    .map((value) => {
-      const lowest = scale === "log" && Math.abs(value) === 0.0001 * vmax;
-      return { value, at: at(value), label: lowest ? `≤ ${tickLabel(value)}` : tickLabel(value) };
-    });
+  const tick = (value: number): Tick => ({ value, at: at(value), label: tickLabel(value) });
+  const least = 10 ** Math.round(Math.log10(vmax) - DECADES);
+  const low = { value: least, at: 0, label: `≤ ${tickLabel(least)}` };
+  const ticks = signed ? [-vmax, 0, vmax].map(tick) : [scale === "log" ? low : tick(0), tick(vmax)];
+  const start = (one: Tick): number => one.at * (1 - LETTER * one.label.length);
+  const free = (a: Tick, b: Tick): boolean => {
+    const [one, other] = a.at < b.at ? [a, b] : [b, a];
+    return start(one) + LETTER * one.label.length + FREE <= start(other);
+  };
+  for (const share of SHARES[scale][signed ? 1 : 0] ?? []) {
+    const value = rounded(share * vmax);
+    const both = (signed ? [-value, value] : [value]).map(tick);
+    if (both.every((one) => ticks.every((other) => free(one, other)))) ticks.push(...both);
+  }
+  return ticks.sort((a, b) => a.value - b.value);
 }
 
-/** At most three significant figures, no trailing zeros. */
+/** The nearest of 1, 2, 2.5, 5, 7.5, 10, 20 … */
+function rounded(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  const away = (round: number): number => Math.abs(Math.log(value / power / round));
+  const nearest = [1, 2, 2.5, 5, 7.5, 10].sort((a, b) => away(a) - away(b))[0] ?? 1;
+  return Number((nearest * power).toPrecision(3));
+}
+
+/** At most three significant figures, no trailing zeros; a true minus sign. */
 function tickLabel(value: number): string {
   const size = Math.abs(value);
-  if (size !== 0 && (size < 0.0001 || size >= 10_000)) return value.toExponential(0);
-  return String(Number(value.toPrecision(3))).replace("-", "−");
+  const short = size !== 0 && (size < 0.0001 || size >= 10_000);
+  const text = short ? value.toExponential(1).replace(".0e", "e") : String(Number(value.toPrecision(3)));
+  return text.replace("e+", "e").replaceAll("-", "−");
 }
 
 type Rgb = [number, number, number];

@@ -1,20 +1,9 @@
-// The widget's traits as signals: what Python wrote can be read, what a person does here is written back.
+// The heatmap's traits as signals: what Python wrote can be read, what a person does here is written back.
 //
 // The names of the traits are those of gptwidgets/widgets/heatmap.py, in camelCase; objects inside them
 // keep the names that they have on the wire. One HeatTraits serves all views of a model.
-import { batch, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
-
-/** What anywidget hands to `initialize` and `render`, as far as it is used here. */
-export interface AnyModel {
-  get(name: string): unknown;
-  set(name: string, value: unknown): void;
-  save_changes(): void;
-  // biome-ignore lint/suspicious/noExplicitAny: a callback's arguments depend on the event's name.
-  on(event: string, callback: (...values: any[]) => void): void;
-  // biome-ignore lint/suspicious/noExplicitAny: as above.
-  off(event: string, callback: (...values: any[]) => void): void;
-  send(content: unknown, callbacks?: unknown, buffers?: readonly (ArrayBuffer | ArrayBufferView)[]): void;
-}
+import type { ReadonlySignal, Signal } from "@preact/signals-core";
+import { type AnyModel, bindTraits } from "./bind";
 
 /** A layer or head: its real number, or the mean or maximum over all of them. */
 export type Which = number | "mean" | "max";
@@ -170,107 +159,12 @@ const told = (): Told => ({
 /** Panning changes `view` 60 times a second; the kernel hears of it when the hand rests. */
 const VIEW_DELAY = 150;
 
-/**
- * Binds signals to the model's traits until `ends` aborts.
- *
- * A written signal saves itself to the model at the end of the task (`view`: 150 ms after the last
- * change); a value that the model already has is not written again.
- */
+/** Binds signals to the model's traits until `ends` aborts. */
 export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
-  const traits: Record<string, Signal<unknown>> = {};
-  const defaults: Readonly<Record<string, unknown>> = { ...told(), ...written() };
-  const stops: (() => void)[] = [];
-  let saving = false;
-  let writing = false;
-  let viewTimer: ReturnType<typeof setTimeout> | undefined;
-
-  const read = (name: string): unknown => {
-    const value = model.get(snake(name));
-    return (isBuffer(value) ? bytes(value) : value) ?? defaults[name];
-  };
-
-  const save = () => {
-    if (saving) return;
-    saving = true;
-    queueMicrotask(() => {
-      saving = false;
-      if (!ends.aborted) model.save_changes();
-    });
-  };
-
-  // Traits that came in one message are all there before the first of their events: taking all of them
-  // at once keeps together what belongs together, as a buffer and its name.
-  const heard = () => {
-    if (writing) return; // our own event; other signals of the same batch are still to be written
-    batch(() => {
-      for (const [name, bound] of Object.entries(traits)) {
-        if (name === "view" && viewTimer !== undefined) continue; // the hand is on it
-        const value = read(name);
-        if (!same(bound.peek(), value)) bound.value = value;
-      }
-    });
-  };
-
-  for (const name of Object.keys(defaults)) {
-    const event = `change:${snake(name)}`;
-    traits[name] = signal(read(name));
-    model.on(event, heard);
-    stops.push(() => model.off(event, heard));
-  }
-
-  for (const name of Object.keys(written())) {
-    const bound = traits[name] as Signal<unknown>;
-    const write = () => {
-      if (same(bound.peek(), read(name))) return;
-      writing = true;
-      model.set(snake(name), bound.peek());
-      writing = false;
-      save();
-    };
-    const later = () => {
-      clearTimeout(viewTimer);
-      viewTimer = setTimeout(() => {
-        viewTimer = undefined;
-        write();
-      }, VIEW_DELAY);
-    };
-    stops.push(
-      effect(() => {
-        void bound.value;
-        if (name === "view") later();
-        else write();
-      }),
-    );
-  }
-  ends.addEventListener("abort", () => {
-    clearTimeout(viewTimer);
-    for (const stop of stops) stop();
-  });
-  return traits as unknown as HeatTraits;
+  return bindTraits<Written, Told>(model, written(), told(), ends, { view: VIEW_DELAY });
 }
 
 /** The name of the kernel's variant of a head: with the first token's column, or without it. */
 export function variantOf(traits: HeatTraits): "plain" | "no_sink" {
   return traits.hideSink.value ? "no_sink" : "plain";
-}
-
-function snake(name: string): string {
-  return name.replace(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`);
-}
-
-const isBuffer = (value: unknown): value is ArrayBuffer | ArrayBufferView =>
-  value instanceof ArrayBuffer || ArrayBuffer.isView(value);
-
-/** The bytes of a buffer as it came, without a copy; a view's own offset and length count. */
-export function bytes(buffer: ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (!ArrayBuffer.isView(buffer)) return new Uint8Array(buffer);
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-}
-
-/** Equal as JSON would have it; buffers are the same where their memory is. */
-function same(a: unknown, b: unknown): boolean {
-  if (a instanceof Uint8Array && b instanceof Uint8Array) {
-    return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length;
-  }
-  return a === b || (!(isBuffer(a) || isBuffer(b)) && JSON.stringify(a) === JSON.stringify(b));
 }

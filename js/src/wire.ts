@@ -3,7 +3,7 @@
 // The same kinds and fields as in gptwidgets/widgets/wire.py. A request is answered by parts and a last
 // reply, or by an error; events carry a number, and what is missing between two of them is asked again.
 // Several pages may share one model: each ignores the replies to ids that are not its own.
-import { type AnyModel, bytes } from "./model";
+import { type AnyModel, bytes } from "./bind";
 
 export const PROTOCOL = 1;
 

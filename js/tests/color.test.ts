@@ -94,6 +94,40 @@ describe("a palette", () => {
     }
   });
 
+  it("has a legend of round numbers that stand apart, whatever the largest value", () => {
+    const labels = (scale: Scale, signed: boolean, vmax: number) =>
+      makePalette({ colormap: "auto", scale, dark: false, signed, vmax }).ticks.map(({ label }) => label);
+    expect(labels("linear", true, 3.9)).toEqual(["−3.9", "−2", "0", "2", "3.9"]);
+    expect(labels("log", true, 3.9)).toEqual(["−3.9", "−0.05", "0", "0.05", "3.9"]);
+    expect(labels("sqrt", false, 0.997)).toEqual(["0", "0.01", "0.1", "0.25", "0.5", "0.997"]);
+    expect(labels("linear", false, 1)).toEqual(["0", "0.25", "0.5", "0.75", "1"]);
+    expect(labels("linear", true, 12_345)).toEqual(["−1.2e4", "0", "1.2e4"]);
+    for (const scale of SCALES) {
+      for (const signed of [false, true]) {
+        for (let vmax = 2e-7; vmax < 1e7; vmax *= 1.37) {
+          const { ticks } = makePalette({ colormap: "auto", scale, dark: false, signed, vmax });
+          const ends = ticks.map(({ at, label }) => [
+            at - at * 0.03 * label.length,
+            at + (1 - at) * 0.03 * label.length,
+          ]);
+          for (const [k, [start]] of ends.slice(1).entries())
+            expect(start).toBeGreaterThan(ends[k]?.[1] ?? 1);
+        }
+      }
+    }
+  });
+
+  it("stays whole for an array of zeros", () => {
+    const { ticks, at } = makePalette({
+      colormap: "auto",
+      scale: "sqrt",
+      dark: false,
+      signed: true,
+      vmax: 0,
+    });
+    expect([ticks.length, at(0)]).toEqual([5, 0.5]);
+  });
+
   it("colours a tile by looking up", () => {
     const { lut } = makePalette({ colormap: "grey", scale: "sqrt", dark: false });
     const pixels = new Uint32Array(3);

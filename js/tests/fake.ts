@@ -1,5 +1,6 @@
 // A model without a kernel: traits in a map, sent messages in a list, replies when the test says so.
-import { type AnyModel, type HeatTraits, heatTraits } from "../src/model";
+import type { AnyModel } from "../src/bind";
+import { type HeatTraits, heatTraits } from "../src/model";
 import { createWire, type Wire } from "../src/wire";
 
 // biome-ignore lint/suspicious/noExplicitAny: what a test sends and receives has any shape.

@@ -3,7 +3,7 @@
 import { computed } from "@preact/signals-core";
 import { type Child, follow, h, onEnd } from "../dom";
 import type { HeatTraits } from "../model";
-import { kindAndCaption } from "./caption";
+import { kindAndCaption, notesOf } from "./caption";
 import { controls } from "./controls";
 import { keepPicture } from "./export";
 import { headTitle } from "./format";
@@ -60,10 +60,11 @@ export function app(panels: Panels): void {
               iconButton("whole", "The whole head", () => matrix.peek()?.reset()),
             ),
             h(
-              "div.gw-bar.gw-caption",
+              "div.gw-caption",
               {},
-              h("p", {}, () => kindAndCaption(traits)[1]),
               legend(panels),
+              h("p", {}, () => kindAndCaption(traits)[1]),
+              h("p.gw-quiet", {}, () => notesOf(traits, matrix.value?.sampled.value ?? false).join(" · ")),
             ),
           ),
           host,

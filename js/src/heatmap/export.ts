@@ -1,7 +1,7 @@
 // Pictures to take away. The PNG is drawn here, from what is on the screen; SVG and CSV are the kernel's.
 
 import { follow } from "../dom";
-import { kindAndCaption } from "./caption";
+import { kindAndCaption, notesOf, rangeOf } from "./caption";
 import { fileName, headTitle, tokenCount } from "./format";
 import { stops } from "./legend";
 import type { Panels } from "./panels";
@@ -61,14 +61,26 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
   const { name = "", length = 0 } = traits.info.peek();
   const head = headTitle(traits.layer.peek(), traits.head.peek());
   const title = traits.title.peek() || head;
-  const about = [name, traits.title.peek() && head.toLowerCase(), kind, length && tokenCount(length)];
+  const about = [
+    name,
+    traits.title.peek() && head.toLowerCase(),
+    kind,
+    length && tokenCount(length),
+    rangeOf(traits),
+    ...notesOf(traits, panels.matrix.peek()?.sampled.peek() ?? false),
+  ];
   const side = Math.round(inner * 0.78);
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d");
   if (!context) throw new Error("This browser gives no canvas to draw on.");
   const font = (size: number, weight = 400): string => `${weight} ${size}px ${theme.font}`;
-  const lines = [caption, note].filter(Boolean);
-  const height = margin + 52 + side + 56 + lines.length * 18 + margin - 8;
+  context.font = font(13);
+  const wrapped = (parts: readonly unknown[], glue: string): string[] =>
+    wrap(parts.filter(Boolean).map(String), glue, (line) => context.measureText(line).width <= inner);
+  const subtitle = wrapped(about, " · ");
+  const lines = [...wrapped(caption.split(" "), " "), note].filter(Boolean);
+  const top = margin + 34 + subtitle.length * 18; // of the head
+  const height = top + side + 56 + lines.length * 18 + margin - 8;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   context.scale(ratio, ratio);
@@ -81,14 +93,14 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
   context.fillText(title, margin, margin + 16, inner);
   context.fillStyle = theme.soft;
   context.font = font(13);
-  context.fillText(about.filter(Boolean).join(" · "), margin, margin + 38, inner);
+  for (const [k, line] of subtitle.entries()) context.fillText(line, margin, margin + 38 + k * 18);
 
   context.save();
-  context.translate(margin, margin + 52);
+  context.translate(margin, top);
   panels.matrix.peek()?.draw(context, inner, side);
   context.restore();
 
-  let y = margin + 52 + side + 16;
+  let y = top + side + 16;
   const ramp = context.createLinearGradient(margin, 0, margin + 240, 0);
   for (const [k, color] of stops(palette).entries()) ramp.addColorStop(k / 32, color);
   context.fillStyle = ramp;
@@ -96,10 +108,8 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
   context.fillStyle = theme.soft;
   context.font = font(11);
   for (const { at, label } of palette.ticks) {
-    context.textAlign = at < 0.02 ? "left" : at > 0.98 ? "right" : "center";
-    context.fillText(label, margin + at * 240, y + 24);
+    context.fillText(label, margin + at * (240 - context.measureText(label).width), y + 24);
   }
-  context.textAlign = "left";
   context.font = font(13);
   const scale = { linear: "linear scale", sqrt: "square-root scale", log: "logarithmic scale" }[
     palette.scale
@@ -112,6 +122,17 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
     y += 18;
   }
   return canvas;
+}
+
+/** Parts in as few lines as fit; one that is too long has a line of its own. */
+export function wrap(parts: readonly string[], glue: string, fits: (line: string) => boolean): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const longer = [lines.at(-1), part].join(glue);
+    if (lines.length > 0 && fits(longer)) lines[lines.length - 1] = longer;
+    else lines.push(part);
+  }
+  return lines;
 }
 
 const MOST = 200_000; // bytes of a picture that is kept in the notebook
@@ -141,7 +162,8 @@ export function keepPicture(panels: Panels): void {
   const soon = (): void => void send().catch(() => undefined);
   wire.onEvent("picture_please", soon, signal);
   follow(() => {
-    void [palette.value, theme.value, connection.value, matrix.value, traits.status.value, traits.info.value];
+    void [palette.value, theme.value, connection.value, traits.status.value, traits.info.value];
+    void matrix.value?.sampled.value;
     void [
       traits.view.value,
       traits.layer.value,

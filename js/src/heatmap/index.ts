@@ -1,7 +1,8 @@
 // The attention heatmap's front end. A factory: what several views of one model share lives in its closure, and
 // nothing at the module's level, since hosts differ in how often they import a module.
+
+import type { AnyModel } from "../bind";
 import { build } from "../dom";
-import type { AnyModel } from "../model";
 import { app } from "./app";
 import { panelsOf, type Shared, share } from "./panels";
 

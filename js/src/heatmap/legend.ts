@@ -16,7 +16,7 @@ export function legend({ palette }: Panels): Child {
       "div.gw-legend",
       { role: "img", "aria-label": `Colours from ${ticks[0]?.label} to ${ticks.at(-1)?.label}` },
       h("div.gw-ramp", { style: `background:linear-gradient(to right,${stops(palette.value).join()})` }),
-      ticks.map(({ at, label }) => h("span", { style: `left:${at * 100}%` }, label)),
+      ticks.map(({ at, label }) => h("span", { style: `left:${at * 100}%;translate:${-at * 100}%` }, label)),
     );
   };
 }

@@ -10,20 +10,19 @@ import { createHands } from "./hands";
 import { createMeasure } from "./labels";
 import { minimapOf, paintMinimap, tileOf } from "./minimap";
 import { paintBox, paintCrosshair, paintSelection } from "./overlay";
-import { paintCells, paintNotes, paintNumbers, showsNumbers } from "./paint";
+import { paintCells, paintNumbers, showsNumbers } from "./paint";
 import { createPatches } from "./patch";
 import type { Canvas2D } from "./pen";
 import { type Scene, type Size, sceneOf } from "./scene";
 import type { HeatContext, MatrixHandle } from "./types";
 import { tilesOf } from "./viewport";
 
-const SAMPLED = "a first look, from some of the queries";
-
 /** Shows the chosen head in `host`, which must have a size of its own, until the context's signal aborts. */
 export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHandle {
   const { traits, cache, hover, palette, theme, signal: ends } = context;
   const cells = addCanvas(host);
   const glass = addCanvas(host);
+  const sampled = signal(false);
   const size = signal<Size>({ width: 0, height: 0, ratio: 1 });
   const measure = createMeasure();
   const patches = createPatches(context.wire, ends, () => {
@@ -60,7 +59,7 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
       cellsDirty = false;
       wantTiles();
       const on = cleared(cells, scene.ratio);
-      paintPicture(on, scene);
+      sampled.value = !paintPicture(on, scene);
       paintMinimap(on, scene, cache);
       host.dataset["tilesPending"] = String(cache.missing(me));
     }
@@ -77,15 +76,16 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
     cache.want(me, picture, length > 0 ? [...tilesOf(region, level, length, causal), ...map] : []);
   }
 
-  function paintPicture(on: Canvas2D, of: Scene): void {
-    if (of.length === 0) return;
+  /** False where some of it is from sampled queries. */
+  function paintPicture(on: Canvas2D, of: Scene): boolean {
+    if (of.length === 0) return true;
     const exact = paintCells(on, of, cache);
     if (showsNumbers(of)) {
       wantNumbers(of);
       paintNumbers(on, of, patches);
     }
-    if (!minimapOf(of)) paintNotes(on, of, exact ? of.notes : [...of.notes, SAMPLED]);
     paintAxes(on, of);
+    return exact;
   }
 
   function paintGlass(on: Canvas2D): void {
@@ -158,6 +158,7 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
 
   return {
     ...hands.moves,
+    sampled,
     focus: () => host.focus({ preventScroll: true }),
     draw(on, width, height) {
       const of = compose({ width, height, ratio: on.getTransform().a });

@@ -21,10 +21,11 @@ export function paintCells(on: Canvas2D, scene: Scene, cache: TileCache): boolea
   on.clip();
   on.imageSmoothingEnabled = false;
   const there: [Tile, TileSpot][] = [];
+  let exact = true;
   for (const spot of tilesOf(region, level, length, causal)) {
     const tile = cache.get(scene.picture, spot);
     if (tile) there.push([tile, spot]);
-    else standIn(on, scene, cache, spot);
+    else exact = standIn(on, scene, cache, spot) && exact;
   }
   // After the stand-ins, whose cells may be larger than a whole tile.
   for (const [tile, spot] of there) drawTile(on, scene, tile, spot, region);
@@ -32,11 +33,11 @@ export function paintCells(on: Canvas2D, scene: Scene, cache: TileCache): boolea
   if (scene.sinkHidden && scene.cellWidth >= 4 && length > 1) hatchSink(on, scene);
   drawEdges(on, scene);
   on.restore();
-  return there.every(([tile]) => tile.exact);
+  return exact && there.every(([tile]) => tile.exact);
 }
 
-/** What stands for a tile until it is there: its part of the nearest coarser tile. */
-function standIn(on: Canvas2D, scene: Scene, cache: TileCache, spot: TileSpot): void {
+/** What stands for a tile until it is there: its part of the nearest coarser tile. False where that was sampled. */
+function standIn(on: Canvas2D, scene: Scene, cache: TileCache, spot: TileSpot): boolean {
   const { region } = scene;
   const span = TILE * 2 ** spot.level;
   const row0 = Math.max(region.row0, spot.row * span);
@@ -49,9 +50,10 @@ function standIn(on: Canvas2D, scene: Scene, cache: TileCache, spot: TileSpot): 
     const tile = cache.get(scene.picture, parent);
     if (tile) {
       drawTile(on, scene, tile, parent, { row0, col0, rows, cols });
-      return;
+      return tile.exact;
     }
   }
+  return true;
 }
 
 /** Draws the cells of a tile that lie in `part` (tokens). Their edges lie on whole device pixels: no seams. */
@@ -142,18 +144,4 @@ export function paintNumbers(on: Canvas2D, scene: Scene, patches: Patches): void
       write(on, value.toFixed(2).replace("-", "−"), [x, y], "center", palette.ink(value));
     }
   }
-}
-
-/** What must be known to read the picture, in the corner that a causal mask leaves free. */
-export function paintNotes(on: Canvas2D, scene: Scene, notes: readonly string[]): void {
-  const { plot, region, theme, type, measure, font, right } = scene;
-  const width = Math.max(0, ...notes.map((note) => measure.width(note, font))) + 8;
-  const leading = type * 1.5;
-  const col = region.col0 + (plot.width - width) / scene.cellWidth;
-  const row = region.row0 + (notes.length * leading + 8) / scene.cellHeight;
-  if (!scene.causal || col < row + 1) return; // cells are there
-  on.font = font;
-  notes.forEach((note, i) => {
-    write(on, note, [right - 4, plot.y + 4 + (i + 0.5) * leading], "right", theme.soft);
-  });
 }

@@ -2,8 +2,9 @@
 // re-created view paints at once; one Panels a view.
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
+import type { AnyModel } from "../bind";
 import { makePalette, type Palette } from "../color";
-import { type AnyModel, type HeatTraits, heatTraits } from "../model";
+import { type HeatTraits, heatTraits } from "../model";
 import { type Theme, watchTheme } from "../theme";
 import { named } from "../tokens";
 import { createWire, type Fields, type Wire } from "../wire";

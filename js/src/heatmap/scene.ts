@@ -23,8 +23,6 @@ export interface Scene extends Size {
   /** The sliding window in tokens; Infinity without one. */
   readonly window: number;
   readonly sinkHidden: boolean;
-  /** What must be known to read the picture, one short line each. */
-  readonly notes: readonly string[];
   readonly tokens: TokenColumns;
   readonly palette: Palette;
   readonly theme: Theme;
@@ -73,17 +71,6 @@ export function sceneOf(
   const window = windows[layers.indexOf(layer as number)] ?? Infinity;
   const cellWidth = plot.width / region.cols;
   const cellHeight = plot.height / region.rows;
-  const notes: string[] = [];
-  if (sinkHidden && length > 1) {
-    notes.push(info.signed ? "first token hidden" : "first token hidden, rows add up to 1 without it");
-  }
-  if (window < length) notes.push(`sliding window of ${window} tokens`);
-  // Heads of a group look with queries of their own at the same keys.
-  const group = (info.n_heads ?? 1) / (info.n_kv_heads || Infinity);
-  if (typeof head === "number" && group > 1) {
-    const first = Math.floor(head / group) * group;
-    notes.push(`heads ${first}–${first + group - 1} share their keys`);
-  }
   return {
     ...size,
     length,
@@ -91,7 +78,6 @@ export function sceneOf(
     causal,
     window,
     sinkHidden,
-    notes,
     tokens,
     palette,
     theme,

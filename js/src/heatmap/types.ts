@@ -32,6 +32,8 @@ export interface HeatContext {
 }
 
 export interface MatrixHandle {
+  /** Whether some of what is shown was seen through a few queries only. */
+  readonly sampled: ReadonlySignal<boolean>;
   /** The whole head. */
   reset(): void;
   /** Above 1: closer, about the middle of the picture. */

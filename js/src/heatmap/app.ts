@@ -3,6 +3,7 @@
 import { computed } from "@preact/signals-core";
 import { type Child, follow, h, onEnd } from "../dom";
 import type { HeatTraits } from "../model";
+import { iconButton } from "../ui";
 import { kindAndCaption, notesOf } from "./caption";
 import { controls } from "./controls";
 import { keepPicture } from "./export";
@@ -14,7 +15,6 @@ import { overview } from "./overview";
 import type { Panels } from "./panels";
 import { front, frontOf, notes } from "./states";
 import { text } from "./text";
-import { iconButton } from "./ui";
 
 const SHARE = 0.42; // of the width that the overview may take
 

@@ -1,5 +1,5 @@
 // The axes: the tokens themselves where cells are large enough to read them, a ruler where they are not.
-import { whole } from "./format";
+import { whole } from "../numbers";
 import { READABLE } from "./labels";
 import { type Canvas2D, stroke, write } from "./pen";
 import { labelOf, type Scene } from "./scene";
@@ -42,7 +42,9 @@ function paintAxis(on: Canvas2D, scene: Scene, across: boolean): void {
     if (turned) label(on, scene, font, text, [-bottom - GAP, at], "right");
     else if (across) {
       if (!words) stroke(on, theme.line, at, bottom, at, bottom + 4);
-      const last = scene.width - measure.width(text, font) / 2 - 1; // not cut by the edge
+      const half = measure.width(text, font) / 2;
+      const last = scene.width - half - 1; // not cut by the edge
+      if (at - half < plot.x - GAP + 4) continue; // there stands "key →"
       label(on, scene, font, text, [Math.min(at, last), bottom + GAP + type / 2 + 1], "center");
     } else {
       if (!words) stroke(on, theme.line, plot.x - 4, at, plot.x, at);

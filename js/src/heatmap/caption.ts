@@ -1,6 +1,6 @@
 // What to look for in a head of its kind, and what must be known to read its picture.
 import type { HeatTraits } from "../model";
-import { whole } from "./format";
+import { whole } from "../numbers";
 import { isWhole, regionOf } from "./viewport";
 
 /** The kind of the chosen head and its caption; the title names means and maxima already. */

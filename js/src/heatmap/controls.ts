@@ -2,10 +2,10 @@
 import { computed, type Signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
 import type { Colormap, Scale, Which } from "../model";
+import { button, choice, iconButton, type Options, pick, popover, toggle } from "../ui";
 import { exportAs, FORMATS } from "./export";
 import { placeOf } from "./layout";
 import type { Panels } from "./panels";
-import { button, choice, iconButton, type Options, pick, popover, toggle } from "./ui";
 
 const SCALES: Options<Scale> = [
   ["linear", "linear", "Linear scale"],

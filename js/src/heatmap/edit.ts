@@ -1,8 +1,8 @@
 // A field for the text. Ctrl+Enter or the button records it; Escape leaves it as it was.
 import { signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
+import { button } from "../ui";
 import type { Panels } from "./panels";
-import { button } from "./ui";
 
 export function textEdit({ traits, editing, ask }: Panels): Child {
   const draft = signal(traits.text.peek());

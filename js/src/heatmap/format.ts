@@ -1,13 +1,11 @@
 // Numbers and names as a person reads them. The locale is fixed: the kernel's own texts are English.
 
 import type { Which } from "../model";
+import { whole } from "../numbers";
 
 const NOT_FOR_FILES = /[^A-Za-z0-9.]+/gu;
 const SLASH = /[\\/]/u;
 const EDGES = /^[-.]+|[-.]+$/gu;
-const WHOLE = new Intl.NumberFormat("en");
-
-export const whole = (value: number): string => WHOLE.format(value);
 
 /** A weight: 0.7513, 0.0042, 0.00007 → "7e-5"; "–" for a cell that does not exist. */
 export function weight(value: number | undefined): string {
@@ -36,15 +34,6 @@ export function headTitle(layer: Which, head: Which): string {
 }
 
 export const tokenCount = (length: number): string => `${whole(length)} ${length === 1 ? "token" : "tokens"}`;
-
-/** "12 s left", "3 min left"; "" where nobody knows. */
-export function timeLeft(seconds: number | null | undefined): string {
-  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "";
-  if (seconds < 1) return "nearly done";
-  if (seconds < 90) return `about ${Math.round(seconds)} s left`;
-  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min left`;
-  return `about ${Math.round(seconds / 3600)} h left`;
-}
 
 /** A file's name: smollm2-135m-instruct_L13H8.png; only letters, figures, dot, dash and underscore. */
 export function fileName(model: string, layer: Which, head: Which, ending: string): string {

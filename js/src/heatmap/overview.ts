@@ -1,13 +1,13 @@
 // The overview's pane: how the heads are ordered and left out above the grid, what its marks mean below it.
 import type { Signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
-import type { Sort } from "../model";
-import { whole } from "./format";
+import { jobLine } from "../job";
+import type { HeatTraits, Sort } from "../model";
+import { whole } from "../numbers";
+import { button, iconButton, type Options, pick, popover, toggle } from "../ui";
 import { grid } from "./grid";
 import { column } from "./layout";
 import type { Panels } from "./panels";
-import { jobLine } from "./states";
-import { button, iconButton, type Options, pick, popover, toggle } from "./ui";
 
 /** Tokens; of shorter texts the exact scores follow by themselves. */
 const EXACT_SOON = 1024;
@@ -25,10 +25,8 @@ const ORDERS: Options<Sort> = [
 export function overview(panels: Panels): Child {
   const { traits } = panels;
   const { sort, descending, info } = traits;
-  const orders = (): Options<Sort> => {
-    const columns = traits.scores.value.columns ?? [];
-    return ORDERS.filter(([name]) => name === "" || name === "induction" || columns.includes(name));
-  };
+  const orders = (): Options<Sort> =>
+    ORDERS.filter(([name]) => name === "" || name === sort.value || measures(traits).includes(name));
   const turn = (): void => {
     descending.value = !descending.peek();
   };
@@ -58,6 +56,12 @@ export function overview(panels: Panels): Child {
   );
 }
 
+/** The scores that are there, and induction where there is a model that it can be measured of. */
+function measures({ scores, info }: HeatTraits): readonly string[] {
+  const columns = scores.value.columns ?? [];
+  return info.value.model && !columns.includes("induction") ? [...columns, "induction"] : columns;
+}
+
 /** The order; a new one begins with what is most worth seeing: sharp heads, otherwise high scores. */
 function sorting({ traits, ask }: Panels): Signal<Sort> {
   return {
@@ -74,11 +78,10 @@ function sorting({ traits, ask }: Panels): Signal<Sort> {
 
 function sheet({ traits }: Panels): Child {
   const { scores, filter, sort, aggregates } = traits;
-  const columns = (): readonly string[] => scores.value.columns ?? [];
-  const name = (): string => filter.value[0] ?? (sort.value || columns()[0] || "");
+  const name = (): string => filter.value[0] ?? (sort.value || scores.value.columns?.[0] || "");
   const range = (of: string): [number, number] => {
     const values = [...column(scores.value, of).values()].filter(Number.isFinite);
-    return [Math.min(...values), Math.max(...values)];
+    return values.length > 0 ? [Math.min(...values), Math.max(...values)] : [0, 1]; // not measured yet: a share
   };
   const chosen = {
     get value() {
@@ -114,7 +117,7 @@ function sheet({ traits }: Panels): Child {
       "div.gw-bar",
       {},
       "Only",
-      pick("Score to filter by", chosen, () => columns().map((one) => [one, one] as const)),
+      pick("Score to filter by", chosen, () => measures(traits).map((one) => [one, one] as const)),
       field(1, "from"),
       "–",
       field(2, "to"),
@@ -135,7 +138,8 @@ function marks({ traits, ask, arrangement }: Panels): Child {
   const { cells, ranked } = arrangement.value;
   const kept = cells.filter((cell) => cell.kept).length;
   return [
-    traits.sort.value !== "" && !ranked && h("span", {}, "measuring…"),
+    ((traits.sort.value !== "" && !ranked) || lacks(traits, traits.filter.value[0])) &&
+      h("span", {}, "measuring…"),
     traits.filter.value.length > 0 && h("span", {}, `${whole(kept)} heads left`),
     !ranked && shared > 0 && shared < heads && h("span", {}, h("i.gw-bracket"), "shared keys"),
     !ranked && windows.some(Boolean) && h("span", {}, h("i.gw-dots"), "sliding window"),
@@ -156,6 +160,10 @@ function marks({ traits, ask, arrangement }: Panels): Child {
         ),
   ];
 }
+
+/** Whether a score that is asked for is still on its way. */
+const lacks = ({ scores }: HeatTraits, name: string | undefined): boolean =>
+  name !== undefined && !scores.value.columns?.includes(name);
 
 const link = (words: string, onclick: () => void): Child =>
   h("button.gw-link", { type: "button", onclick }, words);

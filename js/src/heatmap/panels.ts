@@ -4,6 +4,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import type { AnyModel } from "../bind";
 import { makePalette, type Palette } from "../color";
+import { type Connection, greet } from "../connection";
 import { type HeatTraits, heatTraits } from "../model";
 import { type Theme, watchTheme } from "../theme";
 import { named } from "../tokens";
@@ -13,9 +14,6 @@ import { type Arrangement, arrange, type Cell } from "./layout";
 import { createLines, type Lines } from "./lines";
 import { createThumbs, type Thumbs } from "./thumbs";
 import type { HeatContext, Hover, MatrixHandle } from "./types";
-
-/** Whether a kernel answers: nobody knows yet, yes, no. */
-export type Connection = "waiting" | "live" | "silent";
 
 export interface Shared {
   readonly traits: HeatTraits;
@@ -62,9 +60,6 @@ export interface Panels extends HeatContext, Omit<Shared, "ends"> {
   readonly id: string;
 }
 
-const ANSWER = 8000; // ms within which a kernel that is there answers a greeting
-const AGAIN = 20_000;
-
 export function share(model: AnyModel, outer?: AbortSignal): Shared {
   const ends = new AbortController();
   outer?.addEventListener("abort", () => ends.abort(), { once: true });
@@ -81,27 +76,6 @@ export function share(model: AnyModel, outer?: AbortSignal): Shared {
     connection,
     ends,
   };
-}
-
-/** Greets the kernel, again from time to time while it is silent: it may only be busy. */
-function greet(wire: Wire, ends: AbortSignal): ReadonlySignal<Connection> {
-  const connection = signal<Connection>("waiting");
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const hello = (): void => {
-    wire
-      .hello(ANSWER)
-      .then(() => {
-        connection.value = "live";
-      })
-      .catch(() => {
-        if (ends.aborted) return;
-        connection.value = "silent";
-        timer = setTimeout(hello, AGAIN);
-      });
-  };
-  hello();
-  ends.addEventListener("abort", () => clearTimeout(timer), { once: true });
-  return connection;
 }
 
 export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Panels {

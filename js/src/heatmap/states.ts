@@ -2,11 +2,10 @@
 // closed model, no kernel.
 import { computed } from "@preact/signals-core";
 import { type Child, h } from "../dom";
-import type { Progress } from "../model";
+import { jobLine, share } from "../job";
+import { button } from "../ui";
 import { textEdit } from "./edit";
-import { timeLeft, whole } from "./format";
 import type { Panels } from "./panels";
-import { button } from "./ui";
 
 export type Front = "empty" | "error" | "closed" | "busy" | "";
 
@@ -15,25 +14,6 @@ export function frontOf(status: string, there: boolean): Front {
   if (status === "loading" || status === "recording") return "busy";
   if (status === "empty" || status === "error") return status;
   return status === "closed" && !there ? "closed" : "";
-}
-
-/** How far a job is, as a share; undefined where its end is unknown. */
-export function share({ done, total }: Progress): number | undefined {
-  return done === undefined || !total ? undefined : Math.max(0, Math.min(1, done / total));
-}
-
-/** What a job says of itself: "12 of 30 layers · 40 % · about 8 s left". */
-export function jobLine(progress: Progress): string {
-  const { done = 0, total, unit = "", seconds_left: left } = progress;
-  const part = share(progress);
-  const bytes = unit === "B" || unit === "bytes";
-  const count = (value: number): string => whole(Math.round(bytes ? value / 1e6 : value));
-  const amount =
-    part === undefined || (total ?? 0) <= 1
-      ? ""
-      : `${count(done)} of ${count(total ?? 0)} ${bytes ? "MB" : unit}`.trim();
-  const share100 = part === undefined ? "" : `${Math.floor(part * 100)} %`;
-  return [amount, share100, timeLeft(left)].filter(Boolean).join(" · ") || "one moment";
 }
 
 export function front(panels: Panels): Child {
@@ -94,10 +74,12 @@ function failure({ traits, editing, ask }: Panels): Child {
     editing.value = true;
   };
   const inText = (): boolean => error.value.type === "TextError" && editable.value; // only another text helps
+  const stopped = (): boolean => error.value.type === "Cancelled";
+  const calm = (): boolean => status.value === "closed" || stopped(); // as somebody wished
   return h(
     "div.gw-card",
-    { role: "alert" },
-    h("h3", {}, () => (status.value === "closed" ? "Closed" : "This did not work")),
+    { role: () => (calm() ? "status" : "alert") },
+    h("h3", {}, () => (status.value === "closed" ? "Closed" : stopped() ? "Stopped" : "This did not work")),
     h("p", {}, () => error.value.message || "The model was closed before anything was recorded."),
     h("p", {}, () => (inText() ? "" : error.value.action)),
     () =>
@@ -118,9 +100,9 @@ export function notes({ traits, connection, said }: Panels): Child {
   const lines = (): string[] => {
     const { status } = traits;
     const all = [...traits.notes.value];
-    if (status.value === "closed")
+    if (status.value === "closed" && traits.info.value.length)
       all.unshift("The model was closed. What was drawn so far can still be looked at.");
-    else if (connection.value === "silent") {
+    else if (status.value !== "closed" && connection.value === "silent") {
       all.unshift("No kernel answers: these are the pictures that were saved. Run the cell to explore.");
     }
     if (status.value === "ready" && traits.error.value.message) all.push(traits.error.value.message);

@@ -2,11 +2,11 @@
 import { batch, type Signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
 import type { Direction, HeatTraits } from "../model";
+import { choice, iconButton, type Options } from "../ui";
 import { textEdit } from "./edit";
 import { mountFlow } from "./flow";
 import { tokenCount, weight } from "./format";
 import { lock, lockedToken, type Panels, quote } from "./panels";
-import { choice, iconButton, type Options } from "./ui";
 
 const DIRECTIONS: Options<Direction> = [
   ["from", "looks at", "Colour the tokens that the chosen token looks at"],
@@ -51,6 +51,7 @@ export function text(panels: Panels): Child {
     h("span.gw-push"),
     () =>
       traits.editable.value &&
+      traits.status.value !== "closed" &&
       iconButton("edit", "Change the text", () => {
         editing.value = true;
       }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { fileName, headTitle, score, timeLeft, tokenCount, weight } from "../../src/heatmap/format";
+import { fileName, headTitle, score, tokenCount, weight } from "../../src/heatmap/format";
+import { timeLeft } from "../../src/numbers";
 
 describe("numbers", () => {
   it("are as exact as is of use", () => {

@@ -1,8 +1,8 @@
 // The few controls that all panels are made of. Most are bound to a signal: it shows what is, and is set by hand.
 import { type Signal, signal } from "@preact/signals-core";
-import { type Child, follow, h, type Props } from "../dom";
+import { type Child, follow, h, type Props } from "./dom";
 
-/** Line drawings, which are kept in heatmap.css. */
+/** Line drawings, which are kept in css/icons.css. */
 export type IconName =
   | "back"
   | "next"

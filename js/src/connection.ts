@@ -1,0 +1,30 @@
+// Whether a kernel is there.
+import { type ReadonlySignal, signal } from "@preact/signals-core";
+import type { Wire } from "./wire";
+
+/** Whether a kernel answers: nobody knows yet, yes, no. */
+export type Connection = "waiting" | "live" | "silent";
+
+const ANSWER = 8000; // ms within which a kernel that is there answers a greeting
+const AGAIN = 20_000;
+
+/** Greets the kernel, again from time to time while it is silent: it may only be busy. */
+export function greet(wire: Wire, ends: AbortSignal): ReadonlySignal<Connection> {
+  const connection = signal<Connection>("waiting");
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const hello = (): void => {
+    wire
+      .hello(ANSWER)
+      .then(() => {
+        connection.value = "live";
+      })
+      .catch(() => {
+        if (ends.aborted) return;
+        connection.value = "silent";
+        timer = setTimeout(hello, AGAIN);
+      });
+  };
+  hello();
+  ends.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  return connection;
+}

@@ -13,9 +13,9 @@ from gptwidgets.errors import Cancelled, ClosedError, OutOfMemory, TextError
 from gptwidgets.kernel import prefill
 from gptwidgets.kernel.record import AttentionRecord
 from gptwidgets.widgets.heatmap import AttentionHeatmap
-from tests.widgets.conftest import FakePage, causal, front_end, tiny
+from tests.widgets.conftest import FakePage, causal, front_end, nothing_unasked, tiny
 
-__all__ = ["front_end"]  # a fixture that every test here uses
+__all__ = ["front_end", "nothing_unasked"]  # fixtures that every test here uses
 
 EVIL = "</script><img src=x onerror=window.pwned=1>"
 READABLE = {

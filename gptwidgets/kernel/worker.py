@@ -259,18 +259,24 @@ class Worker:
         return future
 
     @property
-    def _thread(self) -> threading.Thread | None:
-        return self._queue.thread
-
-    @property
     def closed(self) -> bool:
         """True once `close()` was called."""
         return self._queue.closed
 
     @property
+    def waiting(self) -> int:
+        """How many jobs wait, besides the one that runs."""
+        return len(self._queue.waiting)
+
+    @property
+    def busy(self) -> bool:
+        """True while there is any job."""
+        return self._queue.running is not None or bool(self._queue.waiting)
+
+    @property
     def is_current(self) -> bool:
         """True where the caller itself runs on this worker's thread."""
-        return threading.current_thread() is self._thread
+        return threading.current_thread() is self._queue.thread
 
     def close(self, timeout: float = 30.0) -> bool:
         """Cancels every job, waits for the running step to end, and ends the thread.
@@ -282,7 +288,7 @@ class Worker:
             True where the thread has ended, False where it was still in a step (or is the caller's own).
         """
         self._queue.close()
-        thread = self._thread
+        thread = self._queue.thread
         if thread is None:
             return True
         if not self.is_current:

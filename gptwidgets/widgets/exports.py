@@ -102,8 +102,7 @@ class Exports(Recording):
 
         row, col, rows, cols = self.view or (0, 0, record.length, record.length)
         whole = range(record.length)
-        kinds = {(layer, head): kind for layer, head, kind in self.kind_of}
-        kind = kinds.get((self.layer, self.head)) or captions.merged(self.layer, self.head)
+        kind = self._kind() or captions.merged(self.layer, self.head)
         return View(
             record=record,
             layer=self.layer,

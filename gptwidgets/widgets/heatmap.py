@@ -159,6 +159,7 @@ class AttentionHeatmap(Displayed, Shared):
 
     def _opened(self) -> None:
         self._sorted()
+        self._measure_induction(asked=False)
         super()._opened()
 
     def _speak(self, record: AttentionRecord) -> None:

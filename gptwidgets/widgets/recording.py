@@ -261,9 +261,6 @@ class Recording(Scoring):
     def _opened(self) -> None:
         """A new record is on the screen."""
 
-    def _settled(self) -> None:
-        """What is seen will stay for a while."""
-
     def _progress(self, run: Run, progress: dict[str, Any]) -> None:
         if run is self._run and not run.token.cancelled:
             self._say(progress=progress)
@@ -331,4 +328,5 @@ class Recording(Scoring):
         """The model was closed under the widget: the last picture stays, and says so."""
         self._cancel_run()
         error = {"type": "ClosedError", "message": "The model was closed.", "action": ACTIONS["ClosedError"]}
-        self._say(status="closed", progress={}, error=error)
+        info = {**self.info, "model": False} if self.info else {}
+        self._say(status="closed", progress={}, error=error, info=info)

@@ -12,11 +12,11 @@ from gptwidgets.widgets import opening, service
 from gptwidgets.widgets.base import told
 from gptwidgets.widgets.looks import Looks
 from gptwidgets.widgets.progress import throttled
+from gptwidgets.widgets.unasked import induction_of
 from gptwidgets.widgets.wire import Handler, Reply, Steps, Task, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from concurrent.futures import Future
 
     import pandas as pd
 
@@ -34,13 +34,14 @@ class Scoring(Looks):
 
     def __init__(self, **options: Any) -> None:
         self._table: Any = None  # the scores as a DataFrame
-        self._induction: pd.Series | None = None  # of the model, not of the text: measured once, on request
-        self._measuring = False
         self._record_name = ""
         super().__init__(**options)
 
     def _reading(self, steps: Callable[[AttentionRecord], Steps], priority: int) -> Task:
         raise NotImplementedError
+
+    def _settled(self) -> None:
+        """What is seen will stay for a while."""
 
     def _score_requests(self) -> dict[str, Handler]:
         return {"scores": self._on_scores, "induction": self._on_induction}
@@ -82,9 +83,11 @@ class Scoring(Looks):
             self._say(scores=opening.table(table, sampled=sampled), **named)
 
     def _with_induction(self, table: pd.DataFrame) -> pd.DataFrame:
-        return (
-            table if self._induction is None else table.assign(induction=self._induction.reindex(table.index))
-        )
+        """The scores with those that are the model's, not the text's, as far as they were measured."""
+        measured = induction_of(self._gpt).scores if self._gpt is not None and not self._gpt.closed else None
+        if measured is None and self._table is not None and "induction" in self._table:
+            measured = self._table["induction"]  # by a model that is closed now
+        return table if measured is None else table.assign(induction=measured.reindex(table.index))
 
     def _on_scores(self, request: dict[str, Any], _buffers: Any) -> Task | Reply:
         """Exact scores of a long text: a job with progress."""
@@ -104,20 +107,36 @@ class Scoring(Looks):
         self._measure_induction()
         return Reply()
 
-    def _measure_induction(self) -> None:
-        """Measures on the model's thread how much each head is an induction head; once a model."""
+    def _measure_induction(self, *, asked: bool = True) -> None:
+        """Has the model measured, once for all widgets: how much is each head an induction head?"""
         gpt = self._gpt
-        if gpt is None or gpt.closed or self._table is None or "induction" in self._table or self._measuring:
+        if self._table is None or "induction" in self._table:
             return
-        self._measuring = True
-        measured = gpt._model_worker.submit(lambda: gpt.induction_scores()["induction"])
-        measured.add_done_callback(self._take_induction)
+        if gpt is not None and not gpt.closed:
+            induction_of(gpt).want(self._take_induction, asked=asked)
+        elif asked:
+            it = "a record of one text is all there is here" if gpt is None else f"{gpt.name} is closed"
+            self._note(
+                f"Induction cannot be measured: it takes an open model to read random tokens, and {it}."
+            )
 
-    def _take_induction(self, measured: Future[Any]) -> None:
-        self._measuring = False
-        error = measured.exception()
+    def _take_induction(self, error: BaseException | None) -> None:
+        if self.comm is None or not self.scores:  # closed, or asleep
+            return
         if error is not None:
-            self._say(notes=[*self.notes, f"Induction was not measured: {in_words(error)['message']}"])
-        else:
-            self._induction = measured.result()
-            self._take_scores(self._record_name, self._table, sampled=bool(self.scores.get("sampled")))
+            self._note(f"Induction was not measured: {in_words(error)['message']}")
+            return
+        before = self._kind()
+        self._take_scores(self._record_name, self._table, sampled=bool(self.scores.get("sampled")))
+        if before != self._kind():
+            self._settled()  # the caption is another one
+
+    def _kind(self) -> str:
+        """The chosen head's kind; "" where it has none."""
+        here = self.layer, self.head
+        return next((kind for layer, head, kind in self.kind_of if (layer, head) == here), "")
+
+    def _note(self, sentence: str) -> None:
+        with self._lock:
+            if sentence not in self.notes:
+                self._say(notes=[*self.notes, sentence])

@@ -212,7 +212,7 @@ class Model:
 def test_a_forgotten_worker_ends_its_thread():
     worker = Worker("forgotten")
     worker.submit(lambda: None).result(5)
-    thread = worker._thread
+    thread = worker._queue.thread
     del worker
     gc.collect()
     thread.join(5)

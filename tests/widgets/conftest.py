@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from gptwidgets.kernel.gpt import GPT
-from gptwidgets.widgets import base
+from gptwidgets.widgets import base, unasked
 from gptwidgets.widgets.heatmap import AttentionHeatmap
 
 LAYERS, HEADS = 2, 4
@@ -27,6 +27,12 @@ def front_end(tmp_path_factory, monkeypatch):
     base.front_end.cache_clear()
     yield folder
     base.front_end.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_unasked(monkeypatch):
+    """No model is measured while a test counts what runs; test_unasked.py lets it be."""
+    monkeypatch.setattr(unasked, "MOST", -1)
 
 
 def tiny(seed: int = 0) -> GPT:

@@ -263,6 +263,22 @@ def test_sorting_by_induction_measures_it(gpt, page):
     assert heat.wait(20).scores["induction"]
 
 
+def test_where_induction_cannot_be_measured_a_note_says_why(heat, gpt):
+    assert heat.info["model"] is False
+    heat.sort = "induction"
+    heat.filter = ["induction", 0.5, None]
+    why = "Induction cannot be measured: it takes an open model to read random tokens, and"
+    assert [note for note in heat.notes if note.startswith("Induction")] == [
+        f"{why} a record of one text is all there is here."
+    ]
+    other = AttentionHeatmap(gpt, "abc").wait(20)
+    assert other.info["model"] is True
+    gpt.close()
+    assert other.info["model"] is False
+    other.filter = ["induction", 0.5, None]
+    assert other.notes[-1] == f"{why} tiny is closed."
+
+
 # From the browser
 
 

@@ -42,6 +42,7 @@ export function bindTraits<Written extends object, Told extends object>(
   const pauses: Readonly<Record<string, number | undefined>> = delays;
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
   const stops: (() => void)[] = [];
+  let over = false;
   let saving = false;
   let writing = false;
 
@@ -55,7 +56,7 @@ export function bindTraits<Written extends object, Told extends object>(
     saving = true;
     queueMicrotask(() => {
       saving = false;
-      if (!ends.aborted) model.save_changes();
+      if (!over) model.save_changes();
     });
   };
 
@@ -109,10 +110,17 @@ export function bindTraits<Written extends object, Told extends object>(
       }),
     );
   }
-  ends.addEventListener("abort", () => {
+  const end = () => {
+    over = true;
     for (const timer of timers.values()) clearTimeout(timer);
-    for (const stop of stops) stop();
-  });
+    for (const stop of stops.splice(0)) stop();
+  };
+  // A model that the kernel has closed cannot be saved any more; its views go a moment later.
+  for (const event of ["comm:close", "destroy"]) {
+    model.on(event, end);
+    stops.push(() => model.off(event, end));
+  }
+  ends.addEventListener("abort", end);
   return traits as unknown as Bound<Written, Told>;
 }
 

@@ -81,6 +81,15 @@ describe("traits", () => {
     vi.useRealTimers();
   });
 
+  it("are not saved to a model that the kernel has closed", async () => {
+    const { model, traits } = bench({ layer: 1 });
+    traits.layer.value = 2;
+    model.emit("comm:close");
+    traits.layer.value = 3;
+    await settled();
+    expect(model.saved.times).toBe(0);
+  });
+
   it("are left alone when the widget has ended", async () => {
     const { model, traits, ends } = bench({ layer: 1 });
     ends.abort();

@@ -175,6 +175,19 @@ def test_the_sheet_over_the_grid_is_used_by_mouse(page, heat):
     expect(heat.locator(".gw-sheet")).to_have_count(0)
 
 
+def test_a_widget_that_python_closes_leaves_the_page_in_peace(page, heat):
+    page.run("heat.close()")
+    page.settle(600)  # the fixture looks for errors
+
+
+def test_a_double_click_zooms_and_chooses_nothing(page, heat):
+    matrix = heat.locator(".gw-matrix")
+    box = matrix.bounding_box()
+    matrix.dblclick(position={"x": box["width"] * 0.3, "y": box["height"] * 0.6})
+    until(page, "len(heat.view)", 4)
+    assert page.value("(heat.query, heat.key)") == "(None, None)"
+
+
 def test_two_views_stay_together_and_two_widgets_apart(page, heat):
     views = page.run(
         "from IPython.display import display\ndisplay(heat, other := gw.AttentionHeatmap("

@@ -249,9 +249,10 @@ export function mountFlow(panels: Panels): HTMLElement {
     const fixed = lockedToken(traits);
     const token = fixed ?? pointed.value;
     void [layer.value, head.value, hideSink.value, info.value, traits.tokens.value];
-    if (token === null || token >= length() || status.value !== "ready") return show();
-    const there = lines.peek(token, direction.value);
-    if (there) return show(there);
+    const there = status.value === "ready" || status.value === "closed"; // a record outlives its model
+    if (token === null || token >= length() || !there) return show();
+    const line = lines.peek(token, direction.value);
+    if (line) return show(line);
     const asking = new AbortController();
     const fetch = (): void =>
       void lines.fetch(token, direction.peek(), asking.signal).then(show, () => undefined);

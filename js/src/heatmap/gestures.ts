@@ -7,6 +7,8 @@ export interface Actions {
   hover: (x: number, y: number) => void;
   leave: () => void;
   click: (x: number, y: number) => void;
+  /** The last click was the first of a double one. */
+  unclick: () => void;
   zoom: (factor: number, x: number, y: number) => void;
   /** By so many pixels; `grip` is where the drag began. */
   drag: (dx: number, dy: number, x: number, y: number, grip: Point) => void;
@@ -96,6 +98,7 @@ export function listen(element: HTMLElement, focusable: HTMLElement, act: Action
   });
   on("dblclick", (event) => {
     event.preventDefault();
+    act.unclick();
     act.zoom(event.shiftKey ? 0.5 : 2, event.offsetX, event.offsetY);
   });
 

@@ -1,4 +1,5 @@
 // What pointer and keys do to the matrix: they move the view, choose cells, and ask what is under them.
+import { batch } from "@preact/signals-core";
 import { decode } from "../color";
 import { weight } from "./format";
 import { listen } from "./gestures";
@@ -52,6 +53,7 @@ export function createHands(
   const { query, key, direction } = traits;
   let pointer: readonly [number, number] | null = null;
   let box: Box | null = null;
+  let before = [query.peek(), key.peek(), direction.peek()] as const; // the last click
 
   // Moving
 
@@ -166,7 +168,13 @@ export function createHands(
         pointer = null;
         leave();
       },
+      unclick() {
+        batch(() => {
+          [query.value, key.value, direction.value] = before;
+        });
+      },
       click(x, y) {
+        before = [query.peek(), key.peek(), direction.peek()];
         const { plot, region, length, bottom } = scene();
         const mini = minimapOf(scene());
         if (mini && inside(mini, x, y)) return show(regionUnder(mini, x, y, region, length));

@@ -140,7 +140,14 @@ export function paintNumbers(on: Canvas2D, scene: Scene, patches: Patches): void
     for (let col = Math.floor(region.col0); col < region.col0 + region.cols; col++) {
       const value = patches.value(scene.picture, row, col) ?? Number.NaN;
       const [x, y] = [scene.x(col + 0.5), scene.y(row + 0.5)];
-      if (Number.isNaN(value) || x < plot.x + type || x > right - type || y < plot.y || y > bottom) continue;
+      if (
+        Number.isNaN(value) ||
+        x < plot.x + type ||
+        x > right - type ||
+        y < plot.y + type / 2 ||
+        y > bottom - type / 2
+      )
+        continue;
       write(on, value.toFixed(2).replace("-", "−"), [x, y], "center", palette.ink(value));
     }
   }

@@ -105,6 +105,16 @@ describe("the pointer", () => {
     expect(parts.tip.value?.quiet[0]?.[0]).toContain("猫\u200e 2/2");
   });
 
+  it("zooms by a double click, and chooses as before it", () => {
+    const parts = make();
+    parts.traits.query.value = 5;
+    for (const type of ["pointerdown", "pointerup", "click"]) at(parts, type, 500, 20);
+    expect(chosen(parts)).not.toEqual([5, null]);
+    at(parts, "dblclick", 500, 20);
+    expect(chosen(parts)).toEqual([5, null]);
+    expect(parts.traits.view.value).toHaveLength(4);
+  });
+
   it("says nothing false before the value is there", () => {
     const parts = make(3);
     parts.patches.value = () => undefined;

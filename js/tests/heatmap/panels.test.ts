@@ -75,6 +75,35 @@ describe("choosing a head", () => {
   });
 });
 
+describe("induction", () => {
+  const options = (more: object, select: string) => {
+    const root = show(fakeModel({ ...READY, ...more }));
+    button(root, "Means, maxima, filter").click();
+    return all<HTMLOptionElement>(root, `[aria-label="${select}"] option`).map(({ value }) => value);
+  };
+  const info = { ...READY.info, model: true };
+
+  it("is offered where it was measured, or a model is there to measure it", () => {
+    for (const list of ["Order of the heads", "Score to filter by"]) {
+      expect(options({}, list)).not.toContain("induction");
+      expect(options({ info }, list)).toContain("induction");
+      expect(options({ scores: { columns: ["induction"], rows: [] } }, list)).toContain("induction");
+    }
+  });
+
+  it("is filtered by before it is measured", async () => {
+    const model = fakeModel({ ...READY, info });
+    const root = show(model);
+    button(root, "Means, maxima, filter").click();
+    const list = root.querySelector('[aria-label="Score to filter by"]') as HTMLSelectElement;
+    list.value = "induction";
+    list.dispatchEvent(new Event("change"));
+    await settled();
+    expect(model.get("filter")).toEqual(["induction", 0, 1]);
+    expect(root.querySelector("footer")?.textContent).toContain("measuring…");
+  });
+});
+
 describe("the legend", () => {
   it("has the numbers of the scale", () => {
     const model = fakeModel({ ...READY, scale: "log" });

@@ -60,6 +60,19 @@ describe("states", () => {
     expect(root.querySelector(".gw-flow")?.textContent).toBe(WORDS.join(""));
   });
 
+  it("says calmly that a job was stopped", () => {
+    const error = { type: "Cancelled", message: "Stopped before it was finished." };
+    const card = show(fakeModel({ status: "error", error, editable: true })).querySelector(".gw-card");
+    expect(card?.getAttribute("role")).toBe("status");
+    expect(card?.querySelector("h3")?.textContent).toBe("Stopped");
+  });
+
+  it("speaks of no pictures where a model was closed before there were any", () => {
+    const root = show(fakeModel({ status: "closed" }));
+    expect(root.querySelector(".gw-notes")).toBeNull();
+    expect(root.querySelector(".gw-card h3")?.textContent).toBe("Closed");
+  });
+
   it("says so where no kernel answers", async () => {
     vi.useFakeTimers();
     const root = show(fakeModel(READY));

@@ -48,6 +48,14 @@ describe("the text", () => {
     expect(model.get("query")).toBeNull();
   });
 
+  it("can still be asked when the model is closed, but not changed", async () => {
+    const model = fakeModel({ ...READY, status: "closed", query: 3 });
+    const root = show(model);
+    await settled();
+    expect(model.sent.find((message) => message.kind === "line")).toMatchObject({ query: 3 });
+    expect(button(root, "Change the text")).toBeUndefined();
+  });
+
   it("turns round without losing the token", async () => {
     const model = fakeModel({ ...READY, query: 2 });
     const root = show(model);

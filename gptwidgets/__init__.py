@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from gptwidgets import errors
     from gptwidgets.kernel.gpt import GPT
     from gptwidgets.kernel.record import AttentionRecord
+    from gptwidgets.kernel.sampling import Sampling
     from gptwidgets.verbs import load
     from gptwidgets.widgets.heatmap import AttentionHeatmap
+    from gptwidgets.widgets.playground.playground import Playground
 
 __version__ = "0.1.0"
 
@@ -27,10 +29,12 @@ _HOME = {
     "GPT": "gptwidgets.kernel.gpt",
     "AttentionHeatmap": "gptwidgets.widgets.heatmap",
     "AttentionRecord": "gptwidgets.kernel.record",
+    "Playground": "gptwidgets.widgets.playground.playground",
+    "Sampling": "gptwidgets.kernel.sampling",
     "load": "gptwidgets.verbs",
 }
 
-__all__ = ["GPT", "AttentionHeatmap", "AttentionRecord", "__version__", "errors", "load"]
+__all__ = ["GPT", "AttentionHeatmap", "AttentionRecord", "Playground", "Sampling", "__version__", "errors", "load"]
 
 
 def __getattr__(name: str) -> Any:

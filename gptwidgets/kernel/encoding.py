@@ -23,6 +23,7 @@ def encode(
     *,
     add_special_tokens: Any = None,
     name: str = "This model",
+    reply: bool = False,
 ) -> list[int]:
     """Text, chat messages or ids as a checked list of ids.
 
@@ -32,6 +33,7 @@ def encode(
         vocabulary: how many rows the model's embedding has: ids are below it.
         add_special_tokens: for a string: True, False, or None for the tokenizer's own habit.
         name: the model's name, for the error's sentence.
+        reply: whether chat messages end where the model's answer begins.
 
     Returns:
         At least one id.
@@ -52,7 +54,7 @@ def encode(
         ids = _from_array(text)
     elif isinstance(text, Sequence) and not isinstance(text, bytes | bytearray):
         if len(text) and all(isinstance(item, Mapping) for item in text):
-            ids = _from_messages(text, _needed(tokenizer, name), name)
+            ids = _from_messages(text, _needed(tokenizer, name), name, reply=reply)
         else:
             ids = _from_list(text)
     else:
@@ -99,7 +101,7 @@ def _from_text(
 
 
 def _from_messages(
-    messages: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, name: str
+    messages: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, name: str, *, reply: bool
 ) -> list[int]:
     for message in messages:
         if not isinstance(message.get("role"), str) or not isinstance(message.get("content"), str):
@@ -108,7 +110,9 @@ def _from_messages(
     if not getattr(tokenizer, "chat_template", None):
         raise TextError(f"{name} has no chat template: it is not a chat model; give it a text instead.")
     try:
-        ids: Any = tokenizer.apply_chat_template([dict(message) for message in messages], return_dict=False)
+        ids: Any = tokenizer.apply_chat_template(
+            [dict(message) for message in messages], return_dict=False, add_generation_prompt=reply
+        )
     except Exception as error:
         # Templates are programs of the model's makers: what they do not know they refuse as they like.
         raise TextError(f"The chat template of {name} refuses these messages: {error}") from None

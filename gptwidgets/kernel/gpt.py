@@ -1,4 +1,4 @@
-"""What a GPT does: text to ids, and recording what its attention heads look at."""
+"""What a GPT does: text to ids, recording what its attention heads look at, and (in `writing`) writing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from gptwidgets.kernel import budget
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel.encoding import encode
-from gptwidgets.kernel.held import Held
 from gptwidgets.kernel.progress import progress_bar
 from gptwidgets.kernel.shape import vocabulary_size
 from gptwidgets.kernel.worker import CancelToken
+from gptwidgets.kernel.writing import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.worker import Progress
 
 
-class GPT(Held):
+class GPT(Writing):
     """A decoder-only transformer with its tokenizer, ready to be looked into. Made by `gw.load()`.
 
     Attributes:

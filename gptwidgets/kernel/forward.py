@@ -1,0 +1,118 @@
+"""Reading token after token: a model's forward passes over a cache, each under the model's lock."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gptwidgets.errors import ClosedError
+from gptwidgets.kernel.cache import new_cache, take_rows
+from gptwidgets.kernel.prefill import evaluation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from gptwidgets.kernel.worker import CancelToken
+    from gptwidgets.kernel.writing import Writing
+
+CHUNK = {"cpu": 512}  # tokens of a pass over a prompt, between two looks at Stop; elsewhere:
+LARGE_CHUNK = 4096
+
+
+class Reader:
+    """A text (or several of one length) that a model reads piece by piece.
+
+    All methods run under `torch.inference_mode()` of the caller. Between two of them the model is free for
+    others, and clean: all state is in the cache, which is the reader's own.
+
+    Args:
+        gpt: who reads.
+        cancel: looked at before each pass over a part of the prompt.
+        reuse: whether to begin with what an earlier run has read already, and to leave this for a later one.
+    """
+
+    def __init__(self, gpt: Writing, cancel: CancelToken | None = None, *, reuse: bool = True) -> None:
+        self._gpt = gpt
+        self._cancel = cancel
+        self._reuse = reuse
+        self._cache: Any = None
+        self._text: Tensor | None = None  # all of it, for the few models that keep no cache
+
+    def begin(self, ids: Sequence[int], n: int = 1) -> Tensor:
+        """Reads a prompt.
+
+        Args:
+            ids: T of them.
+            n: how many sequences go on from it.
+
+        Returns:
+            The logits of the next token [n, V], n equal rows.
+
+        Raises:
+            Cancelled: it was stopped.
+            ClosedError: the model was closed.
+        """
+        done = 0
+        if self._reuse:
+            self._cache, done = self._gpt.prefixes.take(ids)
+        if self._cache is None:
+            self._cache = new_cache(self._gpt.model)
+        text = torch.tensor([list(ids)], device=self._gpt.device)  # [1, T]
+        chunk = CHUNK.get(text.device.type, LARGE_CHUNK)
+        logits = None
+        for start in range(done, text.shape[1], chunk):
+            if self._cancel is not None:
+                self._cancel.check()
+            logits = self.read(text[:, start : start + chunk])
+        assert logits is not None  # noqa: S101 - a prompt has a token, and `take` leaves one to read
+        if n > 1:
+            self.keep_rows([0] * n)
+            logits = logits.expand(n, -1)
+        return logits
+
+    def read(self, ids: Tensor, last: int = 1) -> Tensor:
+        """Reads on.
+
+        Args:
+            ids: [B, t], the next tokens of each sequence.
+            last: of how many of them the logits are wanted: 1, or 0 for all.
+
+        Returns:
+            The logits after the last token [B, V]; with last=0 after each token, [B, t, V].
+        """
+        new = ids.shape[1]
+        if self._text is not None:
+            self._text = ids = torch.cat([self._text, ids], -1)
+        gpt = self._gpt
+        with gpt.lock:
+            model: Any = gpt._open()[0]
+            keep: dict[str, Any] = {"logits_to_keep": last} if model._supports_logits_to_keep() else {}
+            with evaluation(model):
+                out = model(input_ids=ids, past_key_values=self._cache, use_cache=True, **keep)
+        self._cache = getattr(out, "past_key_values", None)
+        if self._cache is None:
+            self._text = ids
+        return out.logits[:, -1] if last else out.logits[:, -new:]
+
+    def keep_rows(self, rows: list[int]) -> None:
+        """Makes row i of the batch what row `rows[i]` was."""
+        if self._cache is not None:
+            take_rows(self._cache, rows, self._gpt.device)
+        if self._text is not None:
+            self._text = self._text[rows]
+
+    def close(self, texts: Sequence[Sequence[int]] = ()) -> None:
+        """Gives the cache back.
+
+        Args:
+            texts: the ids of each row, as far as they are known; what the cache holds of them is then kept
+                for a later run.
+        """
+        cache, self._cache, self._text = self._cache, None, None
+        if self._reuse and cache is not None and texts:
+            with suppress(ClosedError):
+                self._gpt.prefixes.put(cache, texts)

@@ -115,11 +115,14 @@ export function bindTraits<Written extends object, Told extends object>(
     for (const timer of timers.values()) clearTimeout(timer);
     for (const stop of stops.splice(0)) stop();
   };
-  // A model that the kernel has closed cannot be saved any more; its views go a moment later.
-  for (const event of ["comm:close", "destroy"]) {
-    model.on(event, end);
-    stops.push(() => model.off(event, end));
-  }
+  // A model that the kernel has closed cannot be saved any more. Its views go a moment later, and the page would
+  // save how many are left, where they are counted.
+  const closed = () => {
+    end();
+    model.set("_view_count", null);
+  };
+  model.on("comm:close", closed);
+  stops.push(() => model.off("comm:close", closed));
   ends.addEventListener("abort", end);
   return traits as unknown as Bound<Written, Told>;
 }

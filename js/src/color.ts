@@ -57,6 +57,9 @@ const GREY_ON_BLACK = "1c1c1cffffff";
 const SIGNED_ON_WHITE = "053f7d2f79b57fb2d8c5dcecf4f4f2f8d9bdeda66fc7662b7f3008";
 const SIGNED_ON_BLACK = "b4dcff68aef02f78bf1d456d1c1d20613517ae5a1fec9450ffd2a6";
 
+/** On a dark page a map that begins in black begins later, so that a weight of nothing is no missing cell. */
+const FLOORS: Partial<Record<Colormap, number>> = { magma: 0.18, grey: 0.14 };
+
 /** The weight of a byte; NaN for "no cell". */
 export function decode(code: number, signed = false, vmax = 1): number {
   if (code === 0) return Number.NaN;
@@ -77,17 +80,19 @@ export function makePalette(options: PaletteOptions): Palette {
   const { colormap, scale, dark, signed = false } = options;
   const vmax = options.vmax || 1; // of an array of zeros as well
   const stops = parse(pointsOf(colormap, dark, signed));
+  const floor = dark && !signed ? (FLOORS[colormap] ?? 0) : 0;
   const strength = strengthOf(scale);
   const at = (value: number): number => {
     const size = strength(Math.min(Math.abs(value) / vmax, 1));
     return signed ? (1 + Math.sign(value) * size) / 2 : size;
   };
+  const colourAt = (place: number): Rgb => blend(stops, floor + (1 - floor) * place);
   const lut = new Uint32Array(256);
   for (let code = 1; code < 256; code++) {
-    const [r, g, b] = blend(stops, at(decode(code, signed, vmax)));
+    const [r, g, b] = colourAt(at(decode(code, signed, vmax)));
     lut[code] = (255 << 24) | (b << 16) | (g << 8) | r;
   }
-  const cssAt = (place: number): string => `rgb(${blend(stops, place).join(" ")})`;
+  const cssAt = (place: number): string => `rgb(${colourAt(place).join(" ")})`;
   return {
     name: [signed ? "signed" : colormap, scale, dark ? "dark" : "light", vmax].join("|"),
     colormap,
@@ -99,7 +104,7 @@ export function makePalette(options: PaletteOptions): Palette {
     at,
     cssAt,
     css: (value) => cssAt(at(value)),
-    ink: (value) => (luminance(blend(stops, at(value))) > INK_TURNS ? "#000" : "#fff"),
+    ink: (value) => (luminance(colourAt(at(value))) > INK_TURNS ? "#000" : "#fff"),
     ticks: ticksOf(scale, signed, vmax, at),
   };
 }

@@ -64,6 +64,16 @@ describe("a palette", () => {
     });
   }
 
+  it("sets the least weight apart from a dark page, where no cell is", () => {
+    const page = luminance([0x11, 0x11, 0x11]);
+    for (const colormap of MAPS) {
+      const [, least = 0] = makePalette({ colormap, scale: "linear", dark: true }).lut;
+      const [r, g, b] = rgb(least);
+      const lighter = (luminance([r, g, b]) + 0.05) / (page + 0.05);
+      expect(lighter > 1.3 || Math.max(r, g, b) - Math.min(r, g, b) > 60).toBe(true);
+    }
+  });
+
   it("begins and ends as its original", () => {
     const { lut } = makePalette({ colormap: "viridis", scale: "linear", dark: false });
     expect(rgb(lut[1] as number)).toEqual([0x44, 0x01, 0x54]);

@@ -82,12 +82,12 @@ describe("traits", () => {
   });
 
   it("are not saved to a model that the kernel has closed", async () => {
-    const { model, traits } = bench({ layer: 1 });
+    const { model, traits } = bench({ layer: 1, _view_count: 1 });
     traits.layer.value = 2;
     model.emit("comm:close");
     traits.layer.value = 3;
     await settled();
-    expect(model.saved.times).toBe(0);
+    expect([model.saved.times, model.get("_view_count")]).toEqual([0, null]);
   });
 
   it("are left alone when the widget has ended", async () => {

@@ -34,7 +34,16 @@ _HOME = {
     "load": "gptwidgets.verbs",
 }
 
-__all__ = ["GPT", "AttentionHeatmap", "AttentionRecord", "Playground", "Sampling", "__version__", "errors", "load"]
+__all__ = [
+    "GPT",
+    "AttentionHeatmap",
+    "AttentionRecord",
+    "Playground",
+    "Sampling",
+    "__version__",
+    "errors",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,8 +21,9 @@ LAYERS, HEADS = 2, 4
 def front_end(tmp_path_factory, monkeypatch):
     """The Python half is tested without the built front end."""
     folder = tmp_path_factory.mktemp("static")
-    (folder / "heatmap.js").write_text("export default {}")
-    (folder / "heatmap.css").write_text("")
+    for name in ("heatmap", "playground"):
+        (folder / f"{name}.js").write_text("export default {}")
+        (folder / f"{name}.css").write_text("")
     monkeypatch.setattr(base, "STATIC", folder)
     base.front_end.cache_clear()
     yield folder

@@ -1,0 +1,1 @@
+"""`gw.Playground`: watch a GPT choose its tokens, and choose otherwise."""

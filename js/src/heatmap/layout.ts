@@ -111,7 +111,7 @@ export function arrange(
 }
 
 const LEAST = 9; // pixels of a cell
-const MOST = 76;
+const MOST = 128;
 const GAP = 2;
 const BAR = 12; // a scroll bar
 const BETWEEN = 8; // two blocks

@@ -91,7 +91,7 @@ describe.each(SHAPES)("the grid of %i layers by %i heads", (rows, columns) => {
   it("never makes a cell too small to be seen, nor one larger than is of use", () => {
     expect(layout.cellWidth).toBeGreaterThanOrEqual(9);
     expect(layout.cellHeight).toBeGreaterThanOrEqual(9);
-    expect(layout.cellWidth).toBeLessThanOrEqual(76);
+    expect(layout.cellWidth).toBeLessThanOrEqual(128);
     expect(layout.cellWidth).toBeLessThanOrEqual(2 * layout.cellHeight);
   });
 

@@ -30,7 +30,7 @@ READABLE = {
     "bom": "\ufeff",
 }
 UNREADABLE = {
-    "empty": ("", TextError, "write at least one token"),
+    "empty": ([], TextError, "write at least one token"),
     "half": ("a\ud83d b", TextError, "half a character"),
     "number": (3, TypeError, "Give a text"),
     "bytes": (b"abc", TypeError, "Give a text"),

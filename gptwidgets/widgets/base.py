@@ -17,7 +17,7 @@ import anywidget
 import traitlets as t
 from traitlets import HasTraits
 
-from gptwidgets.errors import NotBuiltError
+from gptwidgets.errors import GPTWidgetsError, NotBuiltError
 from gptwidgets.widgets.wire import Handler, Wire
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -132,9 +132,8 @@ class BaseWidget(anywidget.AnyWidget):
         self._hearer = threading.get_ident()
         try:
             super().set_state(wanted)
-        except (t.TraitError, LookupError, TypeError, ValueError):
-            for name, value in before.items():
-                self.set_trait(name, value)
+        except (t.TraitError, LookupError, TypeError, ValueError, GPTWidgetsError):
+            self._say(**before)
             self.send_state([name for name in sync_data if name in self.keys])
         else:
             if len(wanted) < len(sync_data):

@@ -123,7 +123,7 @@ class Displayed(Exports):
                 f'<img width="{WIDTH}" src="data:image/png;base64,{data["image/png"]}">' if self._png else ""
             )
             data = {"text/html": f"<p>{escape(missing())}</p>{image}", "text/plain": missing()}
-        elif self.error and not self._png:
+        elif self.error and not self._png and not self._answers:  # a page says it itself
             data = {"text/plain": self.error["message"]}
         elif self._png:
             data["text/plain"] = "A picture of the attention heatmap; run the cell to make it live."
@@ -149,7 +149,7 @@ class Displayed(Exports):
 
     def _front_end_answers(self) -> None:
         first, self._answers = not self._answers, True
-        if self._warned:
+        if self._warned or (first and self.error):
             self._warned = False
             self._renew()
         if first and self._stills and self.status == "ready":

@@ -77,10 +77,8 @@ class AttentionHeatmap(Displayed, Shared):
             self._say(notes=list(self._gpt.notes))
         if record is not None:
             self._show(record)
-        elif text is not None:
+        elif text is not None and not (isinstance(text, str) and not text):
             self._begin(text)
-        elif self.text:
-            self._begin(self.text)
 
     def _take(self, source: Any, text: Any, tokens: Any) -> AttentionRecord | None:
         """Understands the constructor's first arguments; a record where one was given."""
@@ -117,12 +115,19 @@ class AttentionHeatmap(Displayed, Shared):
     def _only_a_gpt_reads(self, proposal: Any) -> str:
         if self._gpt is None and proposal["value"]:
             raise TypeError("This heatmap shows a record or an array; only a GPT can read another text.")
+        if self._gpt is not None and self._gpt.closed and not self._speaking:
+            raise ClosedError(
+                f"{self._gpt.name} is closed and reads no other text; load it again with gw.load()."
+            )
         return proposal["value"]
 
     @t.observe("text")
     def _text_changed(self, change: Any) -> None:
         if not self._speaking and self.comm is not None and self._gpt is not None:
-            self._begin(change["new"])
+            if change["new"]:
+                self._begin(change["new"])
+            else:
+                self._empty()
 
     @t.observe("layer", "head", "query", "hide_sink")
     def _changed(self, change: Any) -> None:

@@ -15,46 +15,27 @@ from typing import TYPE_CHECKING, Any, Self
 import traitlets as t
 
 from gptwidgets.errors import Cancelled, ClosedError, TextError
-from gptwidgets.kernel import budget, captions, scores, tiles
-from gptwidgets.kernel.worker import CancelToken, Report, Worker
+from gptwidgets.kernel import captions, scores, tiles
+from gptwidgets.kernel.worker import Report
 from gptwidgets.widgets import opening
 from gptwidgets.widgets.base import told
 from gptwidgets.widgets.progress import throttled
-from gptwidgets.widgets.scoring import Scoring
-from gptwidgets.widgets.wire import Task, in_words, plain
+from gptwidgets.widgets.reading import Reading
+from gptwidgets.widgets.run import Run, in_full
+from gptwidgets.widgets.wire import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from concurrent.futures import Future
 
     from gptwidgets.kernel.record import AttentionRecord
-    from gptwidgets.widgets.wire import Steps
 
 PLACES = ("hide_sink", "layer", "head", "query", "key", "direction", "view")  # these depend on the record
 BREATH = 0.4  # seconds that a page has to paint the first look, before what is exact takes the processor
 OPEN = 40  # the first picture goes before everything else on the reader
 
-ACTIONS = {
-    "OutOfMemory": "Take a shorter text, or close other models and records.",
-    "Cancelled": "Record it again, or change the text.",
-    "TextError": "Change the text.",
-    "ClosedError": "Load the model again with gw.load() and make a new widget.",
-}
-ANYWAY = "Change the text; if that does not help, restart the kernel."
 
-arrays = Worker("gptwidgets arrays")  # reads the records that belong to no GPT, or to a closed one
-
-
-class Run:
-    """One recording: a flag to stop it, whether it is over, and what went wrong."""
-
-    def __init__(self) -> None:
-        self.token = CancelToken()
-        self.done = threading.Event()
-        self.error: BaseException | None = None
-
-
-class Recording(Scoring):
+class Recording(Reading):
     """The part of a widget that records a text and tells how it goes."""
 
     progress = told(t.Dict(help="stage, done, total, unit, seconds_left of the running job; {} without one."))
@@ -68,9 +49,7 @@ class Recording(Scoring):
 
     def __init__(self, **options: Any) -> None:
         self._run: Run | None = None
-        self._read: Any = None  # what is recorded: text, messages or ids
-        self._record_name = ""
-        self._again: Future[AttentionRecord] | None = None
+        self._read: Any = None  # what was last to be recorded: text, messages or ids
         self._pending: dict[str, Any] = {}  # to be set once the next record is there
         super().__init__(**options)
 
@@ -83,7 +62,11 @@ class Recording(Scoring):
         Raises:
             GPTWidgetsError: what went wrong with the recording.
         """
-        self.wait()
+        try:
+            self.wait()
+        except (Cancelled, ClosedError):  # no text can be read any more, so the picture is of no earlier one
+            if self.comm is None or self._record is None or self._gpt is None or not self._gpt.closed:
+                raise
         record = self._record
         return record if record is not None and not record.closed else self._record_again().result()
 
@@ -104,10 +87,13 @@ class Recording(Scoring):
         if self.comm is None:
             raise ClosedError("This heatmap was closed; make a new one.")
         until = None if timeout is None else time.monotonic() + timeout
-        if self._run is None:
-            raise TextError("There is nothing to wait for: set heat.text first.")
         try:
-            while not (run := self._run).done.wait(0.05):
+            while True:
+                run = self._run
+                if run is None:
+                    raise TextError("There is nothing to wait for: set heat.text first.")
+                if run.done.wait(0.05):
+                    break
                 if until is not None and time.monotonic() > until:
                     raise TimeoutError(f"Not ready after {timeout:g} s; heat.wait() waits on.")
         except KeyboardInterrupt:
@@ -135,14 +121,9 @@ class Recording(Scoring):
         if self._run is not None:
             self._run.token.cancel()
 
-    @property
-    def _reader(self) -> Worker:
-        gpt = self._gpt
-        return arrays if gpt is None or gpt.closed or gpt.reader.closed else gpt.reader
-
     def _begin(self, text: Any) -> None:
         """Starts a recording, and stops the one that runs."""
-        run = Run()
+        run = Run(text)
         with self._lock:
             self._cancel_run()
             self._run, self._read = run, text
@@ -158,6 +139,18 @@ class Recording(Scoring):
             made.add_done_callback(lambda made: self._made(run, made))
         except ClosedError as error:
             self._over(run, error)
+
+    def _empty(self) -> None:
+        """No text: what was there goes, and the invitation to write comes back."""
+        with self._lock:
+            self.stop()
+            self._run = self._read = self._shown = self._record = self._table = None
+            self._record_name, self._pending = "", {}
+            nothing = {name: {} for name in ("info", "tokens", "scores", "kinds", "progress", "error")}
+            pictures = {"first": b"", "first_name": "", "opening": b"", "opening_name": ""}
+            fresh = {"kind_of": [], "sentence": "", "query": None, "key": None, "view": []}
+            notes = list(self._gpt.notes) if self._gpt is not None else []
+            self._say(status="empty", notes=notes, **nothing, **pictures, **fresh)
 
     def _made(self, run: Run, made: Future[AttentionRecord]) -> None:
         error = made.exception()
@@ -226,7 +219,7 @@ class Recording(Scoring):
             run.token.check()
             if run is not self._run:
                 return
-            self._record, self._record_name, self._table = record, name, table
+            self._record, self._record_name, self._table, self._shown = record, name, table, run.read
             pending, self._pending = self._pending, {}
             fresh = {"query": None, "key": None, "view": [], "layer": layer, "head": head, "hide_sink": hide}
             self._say(
@@ -274,59 +267,23 @@ class Recording(Scoring):
             run.error = plain(error)
             with self._lock:
                 if run is self._run:
-                    words = in_words(run.error)
                     closed = gpt is not None and gpt.closed
-                    told = {**words, "action": ACTIONS.get(words["type"], ANYWAY)}
-                    self._say(status="closed" if closed else "error", progress={}, error=told)
+                    text = self._pictured() if closed else {}
+                    self._say(
+                        status="closed" if closed else "error", progress={}, error=in_full(run.error), **text
+                    )
         run.done.set()
-
-    def _record_again(self) -> Future[AttentionRecord]:
-        """Records the same text once more, behind the scenes, after the budget took the record back."""
-        with self._lock:
-            if self._again is not None:
-                return self._again
-            gpt, text, name = self._gpt, self._read, self._record_name
-            if gpt is None or text is None:
-                raise ClosedError(
-                    "This record was closed, so its parts can no longer be read; record the text again."
-                )
-            again = gpt._model_worker.submit(lambda: gpt.record(text, progress=False))
-            self._again = again
-
-        def take(made: Future[AttentionRecord]) -> None:
-            with self._lock:
-                self._again = None
-                if made.exception() is None and name == self._record_name:
-                    self._record = made.result()
-
-        again.add_done_callback(take)
-        return again
-
-    def _used(self) -> AttentionRecord | None:
-        """The record if it is there, noted as used."""
-        record = self._record
-        if record is None or record.closed:
-            return None
-        budget.records.touch(record)
-        return record
-
-    def _later(self, job: Callable[[AttentionRecord], Any], priority: int) -> None:
-        """Runs a job on the reader's thread that is of no use once the record or the model is gone."""
-        record = self._used() if self._record_name else None
-        if record is not None and not self._reader.closed:
-            self._reader.submit(lambda: job(record), priority=priority)
-
-    def _reading(self, steps: Callable[[AttentionRecord], Steps], priority: int) -> Task:
-        """A request that reads the record: on the reader's thread, after recording again where needed."""
-        record = self._used()
-        if record is not None:
-            return Task(lambda: steps(record), self._reader, priority)
-        again = self._record_again()
-        return Task(lambda: steps(again.result()), self._reader, priority, again)
 
     def _gpt_closed(self) -> None:
         """The model was closed under the widget: the last picture stays, and says so."""
         self._cancel_run()
-        error = {"type": "ClosedError", "message": "The model was closed.", "action": ACTIONS["ClosedError"]}
+        error = in_full(ClosedError("The model was closed."))
         info = {**self.info, "model": False} if self.info else {}
-        self._say(status="closed", progress={}, error=error, info=info)
+        self._say(status="closed", progress={}, error=error, info=info, **self._pictured())
+
+    def _pictured(self) -> dict[str, str]:
+        """The picture's own text, to stand over it again where no other can be read any more."""
+        if self._record is None or self._shown is None:
+            return {}
+        self._read = self._shown
+        return {"text": self._shown if isinstance(self._shown, str) else self._record.tokens.text}

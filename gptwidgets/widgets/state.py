@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import traitlets as t
@@ -28,7 +28,8 @@ class Shared(Recording):
         """
         named = {name: getattr(self, name) for name in LOOKS + PLACES}
         named["view"], named["filter"] = list(named["view"]), list(named["filter"])
-        return {"gptwidgets": VERSION, "text": self.text, **named}
+        read = {} if isinstance(self._read, str | None) else {"read": plain(self._read)}
+        return {"gptwidgets": VERSION, "text": self.text, **read, **named}
 
     def restore(self, state: Mapping[str, Any] | str) -> Self:
         """Shows what `state()` described. Where the text is another one, it is recorded first.
@@ -51,7 +52,7 @@ class Shared(Recording):
                 raise ValueError(f"This is not the JSON of what state() returned: {error}.") from None
         if not isinstance(state, Mapping) or state.get("gptwidgets", VERSION) != VERSION:
             raise TypeError("restore() takes what state() returned.")
-        unknown = set(state) - {"gptwidgets", "text", *LOOKS, *PLACES}
+        unknown = set(state) - {"gptwidgets", "text", "read", *LOOKS, *PLACES}
         if unknown:
             raise TypeError(f"A heatmap's state has no '{next(iter(unknown))}'.")
         before = {name: getattr(self, name) for name in LOOKS + PLACES}
@@ -72,10 +73,15 @@ class Shared(Recording):
             if name in state:
                 setattr(self, name, state[name])
         text = state.get("text", self.text)
+        getattr(type(self), "text")._validate(self, text)  # noqa: B009 - the trait, not its value
+        now = self.text if self._read is None else plain(self._read)
+        read = state.get("read", text if "text" in state else now)
+        if not isinstance(read, str | list):
+            raise TypeError(f"What was read is a text, ids or messages, not {read!r}.")
         with self._lock:
-            if self._gpt is not None and text and text != self.text:
+            if self._gpt is not None and read and read != now:
                 self._pending = places
-                self.text = text
+                self._begin(read)
             elif self.status == "recording":
                 self._pending = places
             else:
@@ -88,3 +94,17 @@ class Shared(Recording):
             self.choose(rest.pop("layer", None), rest.pop("head", None))
         for name, value in rest.items():
             setattr(self, name, value)
+
+
+def plain(read: Any) -> Any:
+    """What was read as plain JSON values: a text, a list of ids, or a list of chat messages."""
+    if isinstance(read, str):
+        return read
+    read = read.tolist() if hasattr(read, "tolist") else read
+    if not isinstance(read, Sequence):
+        return read
+    return [dict(one) if isinstance(one, Mapping) else one for one in map(_number, read)]
+
+
+def _number(one: Any) -> Any:
+    return one.item() if hasattr(one, "item") else one

@@ -125,6 +125,17 @@ def test_where_nobody_looks_errors_do_not_hold_it_up(notebook, gpt):
     assert picture(notebook.still) == display.BLANK
 
 
+def test_an_error_that_a_page_shows_is_not_said_again_below(notebook, later, gpt):
+    heat = AttentionHeatmap(gpt, 3.5)
+    with pytest.raises(TypeError):
+        heat.wait(20)
+    notebook.show(heat)
+    assert "text" in notebook.still["text/plain"]
+    FakePage(heat).ask("hello")
+    assert picture(notebook.still) == display.BLANK
+    assert not notebook.still["text/plain"]
+
+
 def test_where_nobody_looks_no_cell_puts_another_to_sleep(notebook, weights):
     notebook.metadata = {}
     one = AttentionHeatmap(weights)

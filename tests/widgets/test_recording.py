@@ -98,7 +98,7 @@ def test_an_interrupt_while_waiting_stops_the_job(gpt, gate, monkeypatch):
     assert heat.wait(20).status == "ready"
 
 
-@pytest.mark.parametrize("text", ["", "half \ud800"])
+@pytest.mark.parametrize("text", [[], "half \ud800"])
 def test_a_text_that_cannot_be_read_is_an_error_and_the_next_one_works(gpt, text):
     heat = AttentionHeatmap(gpt, text)
     with pytest.raises(TextError) as error:
@@ -165,13 +165,52 @@ def test_a_model_closed_under_the_widget_leaves_the_picture(gpt):
     assert heat.status == "closed"
     assert "closed" in heat.error["message"]
     assert heat.first == first
-    heat.text = "new"
-    with pytest.raises(ClosedError):
-        heat.wait(20)
-    assert heat.status == "closed"
+    with pytest.raises(ClosedError, match="tiny is closed and reads no other text"):
+        heat.text = "new"
+    heat.set_state({"text": "from a page"})
+    assert (heat.text, heat.status) == ("abc", "closed")
+    assert heat.weights().shape == (3, 3)
     page = FakePage(heat)
     content, _ = page.ask("line", **page.about(layer=0, head=0, query=1))
     assert content["ok"]  # what was recorded can still be explored
+
+
+def test_a_model_closed_while_another_text_is_read_leaves_text_and_picture(gpt, gate):
+    heat = AttentionHeatmap(gpt)
+    heat.text = "abc"
+    gate.release()
+    heat.wait(20)
+    heat.text = "another"
+    gpt.close()
+    with pytest.raises(ClosedError):
+        heat.wait(20)
+    assert (heat.text, heat.status) == ("abc", "closed")
+    assert heat.weights().shape == (3, 3)
+
+
+def test_no_text_is_the_empty_state(gpt):
+    heat = AttentionHeatmap(gpt, "")
+    assert (heat.status, heat.error) == ("empty", {})
+    heat.text = "abc"
+    heat.wait(20).query = 1
+    heat.text = ""
+    assert (heat.status, heat.error, heat.info, heat.first, heat.query) == ("empty", {}, {}, b"", None)
+    with pytest.raises(TextError, match="nothing to wait for"):
+        heat.weights()
+    heat.text = "abcd"
+    assert heat.wait(20).info["length"] == 4
+
+
+def test_a_failed_text_is_not_taken_for_that_of_the_picture(gpt):
+    heat = AttentionHeatmap(gpt, "abcdef").wait(20)
+    heat.text = "half \ud83d"
+    with pytest.raises(TextError):
+        heat.wait(20)
+    heat._record.close()  # as the budget does it
+    page = FakePage(heat)
+    content, (data,) = page.ask("line", **page.about(layer=1, head=2, query=5))
+    assert content["ok"]
+    assert len(data) == 6 * 4
 
 
 def test_a_closed_widget_stops_what_it_does(gpt, gate):

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from gptwidgets.widgets.heatmap import AttentionHeatmap
 
@@ -60,3 +62,26 @@ def test_what_is_no_state_is_refused(weights, state, error):
     with pytest.raises(error):
         heat.restore(state)
     assert heat.state() == before
+
+
+@pytest.mark.parametrize(
+    "read", [[200, 6, 7, 222, 33], np.array([200, 6, 7, 222, 33]), torch.tensor([200, 6, 7, 222, 33])]
+)
+def test_ids_survive_though_their_text_would_be_other_tokens(gpt, read):
+    one = AttentionHeatmap(gpt, read).wait(20)
+    state = json.loads(json.dumps(one.state()))
+    other = AttentionHeatmap(gpt, "something").restore(state).wait(20)
+    assert other.tokens["ids"] == [200, 6, 7, 222, 33]
+    assert other.state() == state
+    record = other.record
+    assert other.restore(state).wait(20).record is record  # nothing to record anew
+    again = one.restore({"text": one.text}).wait(20)
+    assert again.tokens["ids"] == gpt.encode(again.text)
+
+
+@pytest.mark.parametrize("wrong", [{"read": 5}, {"text": 5}])
+def test_what_cannot_have_been_read_is_refused(gpt, wrong):
+    heat = AttentionHeatmap(gpt, "abc").wait(20)
+    with pytest.raises((TypeError, ValueError)):
+        heat.restore(wrong)
+    assert heat.text == "abc"

@@ -36,6 +36,12 @@ def read(weights: Any) -> dict[int, Tensor]:
         layers = {n: _batch_of_one(_tensor(one)) for n, one in enumerate(weights) if one is not None}
         return check(layers)
     w = _tensor(weights)
+    if w.ndim == 0:
+        raise TypeError(
+            f"Attention weights are an array with an axis of queries and one of keys, not {weights!r}."
+        )
+    if w.ndim == 5 and w.shape[1] == 1:  # torch.stack(outputs.attentions): a batch of one text
+        w = w[:, 0]
     if w.ndim not in {2, 3, 4}:
         raise ValueError(
             f"Weights are [T, T], [heads, T, T] or [layers, heads, T, T]; these are {list(w.shape)}."

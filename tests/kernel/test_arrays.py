@@ -224,3 +224,16 @@ def test_negative_values_make_it_signed() -> None:
     assert source.vmax == 2.0
     assert not source.causal
     assert source.block(0, [0], range(2), range(2), no_sink=True).tolist() == [[[0, -2], [0, 0]]]
+
+
+def test_stacked_attentions_lose_their_batch_of_one():
+    layers = [torch.eye(3).repeat(1, 2, 1, 1) for _ in range(4)]  # as transformers gives them
+    found = AttentionRecord.from_arrays(torch.stack(layers))
+    assert (found.n_layers, found.n_heads, found.length) == (4, 2, 3)
+    with pytest.raises(ValueError, match=r"these are \[4, 2, 2, 3, 3\]"):
+        AttentionRecord.from_arrays(torch.stack(layers).repeat(1, 2, 1, 1, 1))
+
+
+def test_a_number_is_no_array():
+    with pytest.raises(TypeError, match="not 5"):
+        AttentionRecord.from_arrays(5)

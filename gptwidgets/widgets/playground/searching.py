@@ -10,7 +10,7 @@ def beam_told(beam: Any) -> dict[str, Any]:
     """A beam as JSON: ids, token, piece, score, parent, kept, finished."""
     return {
         "ids": [int(id_) for id_ in beam.ids],
-        "token": int(beam.token),
+        "token": int(beam.id),
         "piece": str(beam.piece).encode("utf-8", "replace").decode(),
         "score": float(beam.score),
         "parent": int(beam.parent),
@@ -19,7 +19,7 @@ def beam_told(beam: Any) -> dict[str, Any]:
     }
 
 
-def best_beam(steps: list[dict[str, Any]]) -> tuple[list[int], list[float]]:
+def best_beam(steps: list[dict[str, Any]], found: list[int] | None = None) -> tuple[list[int], list[float]]:
     """The best beam of a search that has ended, or was stopped.
 
     Of the beams that finished and those that were kept to the end, the one with the highest mean
@@ -27,6 +27,7 @@ def best_beam(steps: list[dict[str, Any]]) -> tuple[list[int], list[float]]:
 
     Args:
         steps: all steps, {index, beams} each.
+        found: the ids that the search itself ended with, where it came to its end.
 
     Returns:
         Its ids, and what each of them added to its score: their log-probabilities.
@@ -38,7 +39,8 @@ def best_beam(steps: list[dict[str, Any]]) -> tuple[list[int], list[float]]:
     going = [(len(steps) - 1, beam) for beam in last if beam["kept"] and not beam["finished"]]
     if not done and not going:
         return [], []
-    at, best = max(done + going, key=lambda found: found[1]["score"] / max(1, len(found[1]["ids"])))
+    same = [(at, beam) for at, beam in done + going if found is not None and beam["ids"] == found]
+    at, best = max(same or done + going, key=lambda found: found[1]["score"] / max(1, len(found[1]["ids"])))
     scores = [best["score"]]
     parent = best["parent"]
     for step in reversed(steps[:at]):

@@ -186,33 +186,35 @@ class Writing(Settings):
         try:
             node = self._node(plan, place, rules, None)
             self._appear(run, plan, [node])
-            for step in steps:
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as stop:
+                    self._take_best(node, stop.value)
+                    break
                 told = {"index": step.index, "beams": [beam_told(beam) for beam in step.beams]}
                 for beam in step.beams:
-                    self._vocabulary.put(beam.token, beam.piece)
+                    self._vocabulary.put(beam.id, beam.piece)
                 node.beams.append(told)
                 self._figures.update(speed.count(1), memory_bytes=engines.memory(self._gpt))
                 self._flusher.touch(node, beams=told, figures=dict(self._figures))
                 yield
         finally:
-            if hasattr(steps, "close"):
-                steps.close()
-            if run.nodes:
-                self._take_best(run.nodes[0])
+            steps.close()
+            if run.nodes and run.nodes[0].reason is None:  # stopped on the way: the best one so far
+                self._take_best(run.nodes[0], None)
 
-    def _take_best(self, node: Node) -> None:
+    def _take_best(self, node: Node, found: Any) -> None:
         """The best beam's tokens become the node's."""
-        ids, logprobs = best_beam(node.beams)
+        ids, logprobs = best_beam(node.beams, None if found is None else list(found.ids))
         tokens = self._vocabulary.tokens(ids)
         with self.nodes.lock:
             start = len(node.tokens)
             node.tokens.extend(tokens)
             for at, logprob in enumerate(logprobs):
                 node.tokens.set_at(start + at, logprob=logprob)
-        node.reason = node.reason or ("stopped" if self._is_stopped(node) else "end")
-
-    def _is_stopped(self, node: Node) -> bool:
-        return any(node in run.nodes and run._token.cancelled for run in self._runs)
+        node.reason, node.running = "stopped" if found is None else str(found.reason), False
+        self._flusher.touch(node, entry=True)
 
     def _node(
         self, plan: Plan, place: tuple[Node, int, TokenColumns], rules: Sampling, seed: int | None

@@ -2,15 +2,24 @@ from __future__ import annotations
 
 import pytest
 
+import gptwidgets as gw
+from gptwidgets.widgets.playground import presets
 from gptwidgets.widgets.playground.playground import Playground
 from tests.widgets.playground.fake import FakeEngine
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A user's data folder of its own; installed models are not looked for in it."""
-    monkeypatch.setenv("GPTWIDGETS_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+def own_presets(tmp_path, monkeypatch):
+    """A folder for the user's own presets, empty at first."""
+    monkeypatch.setattr(presets, "folder", lambda: tmp_path / "presets")
+    return tmp_path / "presets"
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    made = gw.load(progress=False)
+    yield made
+    made.close()
 
 
 @pytest.fixture

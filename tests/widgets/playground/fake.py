@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,8 @@ class FakeEngine:
 
     def close(self) -> None:
         self.closed = True
-        self.gate.release(10**6)
+        self.gated = False
+        self.gate.release(100)
         self._model_worker.close()
         for callback in self._callbacks:
             callback()
@@ -137,6 +139,41 @@ class FakeEngine:
             "bytes": len(ids),
         }
         return frame
+
+    def beam_search(self, prompt: Any, sampling: Sampling, *, cancel: CancelToken | None = None) -> Any:
+        """The letters "a" and "b" in all combinations; two of them are kept, "a…" is the best."""
+        ids = self.encode(prompt)
+        self.seen.append((prompt, sampling, 1))
+        kept = [([], 0.0)]
+        for index in range(sampling.max_new_tokens):
+            while self.gated and not self.gate.acquire(timeout=0.005):
+                if cancel is not None and cancel.cancelled:
+                    break
+            if cancel is not None and cancel.cancelled:
+                return SimpleNamespace(ids=kept[0][0], score=-1.0, reason="stopped")
+            found = [
+                (parent, [*text, letter], score - (1.0 if letter == ord("a") else 1.5))
+                for parent, (text, score) in enumerate(kept)
+                for letter in b"ab"
+            ]
+            found.sort(key=lambda beam: -beam[2])
+            last = index + 1 == sampling.max_new_tokens
+            beams = [
+                SimpleNamespace(
+                    ids=text,
+                    id=text[-1],
+                    piece=chr(text[-1]),
+                    score=score,
+                    parent=parent,
+                    kept=at < 2 and not last,
+                    finished=last,
+                )
+                for at, (parent, text, score) in enumerate(found)
+            ]
+            kept = [(text, score) for _, text, score in found[:2]]
+            yield SimpleNamespace(index=index, beams=beams)
+        del ids
+        return SimpleNamespace(ids=kept[0][0], score=-1.0, reason="max_new_tokens")
 
     def record(self, ids: Any) -> tuple[str, list[int]]:
         return ("record", list(ids))

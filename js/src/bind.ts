@@ -29,6 +29,7 @@ export type Bound<Written, Told> = { readonly [Name in keyof Written]: Signal<Wr
  * @param written what a person, or Python, sets: the values until Python has spoken; also the list of names.
  * @param told what only Python writes.
  * @param delays of written ones that change many times a second: so many ms after the last change.
+ * @returns the signals, and what saves at once all that waits.
  */
 export function bindTraits<Written extends object, Told extends object>(
   model: AnyModel,
@@ -36,11 +37,11 @@ export function bindTraits<Written extends object, Told extends object>(
   told: Told,
   ends: AbortSignal,
   delays: { readonly [Name in keyof Written]?: number } = {},
-): Bound<Written, Told> {
+): { readonly traits: Bound<Written, Told>; readonly flush: () => void } {
   const traits: Record<string, Signal<unknown>> = {};
   const defaults = { ...told, ...written } as Readonly<Record<string, unknown>>;
   const pauses: Readonly<Record<string, number | undefined>> = delays;
-  const timers = new Map<string, ReturnType<typeof setTimeout>>();
+  const timers = new Map<string, readonly [ReturnType<typeof setTimeout>, () => void]>();
   const stops: (() => void)[] = [];
   let over = false;
   let saving = false;
@@ -90,16 +91,14 @@ export function bindTraits<Written extends object, Told extends object>(
       save();
     };
     const later = (pause: number) => {
-      clearTimeout(timers.get(name));
+      clearTimeout(timers.get(name)?.[0]);
       timers.delete(name);
       if (same(bound.peek(), read(name))) return;
-      timers.set(
-        name,
-        setTimeout(() => {
-          timers.delete(name);
-          write();
-        }, pause),
-      );
+      const now = (): void => {
+        timers.delete(name);
+        write();
+      };
+      timers.set(name, [setTimeout(now, pause), now]);
     };
     stops.push(
       effect(() => {
@@ -112,7 +111,7 @@ export function bindTraits<Written extends object, Told extends object>(
   }
   const end = () => {
     over = true;
-    for (const timer of timers.values()) clearTimeout(timer);
+    for (const [timer] of timers.values()) clearTimeout(timer);
     for (const stop of stops.splice(0)) stop();
   };
   // A model that the kernel has closed cannot be saved any more. Its views go a moment later, and the page would
@@ -124,7 +123,14 @@ export function bindTraits<Written extends object, Told extends object>(
   model.on("comm:close", closed);
   stops.push(() => model.off("comm:close", closed));
   ends.addEventListener("abort", end);
-  return traits as unknown as Bound<Written, Told>;
+  const flush = (): void => {
+    for (const [timer, now] of [...timers.values()]) {
+      clearTimeout(timer);
+      now();
+    }
+    if (saving && !ends.aborted) model.save_changes();
+  };
+  return { traits: traits as unknown as Bound<Written, Told>, flush };
 }
 
 function snake(name: string): string {

@@ -161,7 +161,7 @@ const VIEW_DELAY = 150;
 
 /** Binds signals to the model's traits until `ends` aborts. */
 export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
-  return bindTraits<Written, Told>(model, written(), told(), ends, { view: VIEW_DELAY });
+  return bindTraits<Written, Told>(model, written(), told(), ends, { view: VIEW_DELAY }).traits;
 }
 
 /** The name of the kernel's variant of a head: with the first token's column, or without it. */

@@ -14,7 +14,8 @@ export type IconName =
   | "whole"
   | "edit"
   | "more"
-  | "size";
+  | "size"
+  | "close";
 
 /** A button with an icon; its label is heard, and shown on hover. */
 export const iconButton = (

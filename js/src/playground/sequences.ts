@@ -1,0 +1,101 @@
+// What is written: one text, or those of one run side by side, which begin at one line and show where they part.
+import { type Child, h } from "../dom";
+import { button } from "../ui";
+import { because } from "./figures";
+import { markdown } from "./markdown";
+import type { Play } from "./play";
+import { pathSource } from "./source";
+import { mountText } from "./text";
+import type { Entry, Rules } from "./traits";
+
+export function sequences(play: Play): Child {
+  const { shown } = play;
+  let last = "";
+  let made: Child = null;
+  // Built again only where other nodes are shown: growing is the texts' own affair.
+  const key = (): string => shown.value.join();
+  return () => {
+    const now = key();
+    if (now !== last || made === null) {
+      last = now;
+      made = build(play, now === "" ? [] : now.split(","));
+    }
+    return made;
+  };
+}
+
+function build(play: Play, leaves: readonly string[]): Child {
+  const { traits } = play;
+  if (leaves.length === 0) {
+    return h(
+      "div.gw-columns",
+      { "data-count": 0 },
+      h("div.gw-written.gw-blank", {}, () => blank(play)),
+    );
+  }
+  const many = leaves.length > 1;
+  return h(
+    "div.gw-columns",
+    { "data-count": leaves.length, style: `--gw-count:${leaves.length}` },
+    leaves.map((leaf, i) =>
+      h(
+        "article.gw-column",
+        { "data-leaf": leaf, "data-shown": () => many && traits.leaf.value === leaf },
+        many && header(play, leaf, leaves),
+        () =>
+          traits.markdown.value
+            ? markdown(play, leaf)
+            : mountText(
+                play,
+                pathSource(play, leaf),
+                many ? `Text ${i + 1} of ${leaves.length}` : "Written text",
+              ),
+      ),
+    ),
+  );
+}
+
+function blank({ traits }: Play): string {
+  if (traits.status.value === "running") return "…";
+  return traits.chat.value ? "The answer comes here." : "The text goes on here.";
+}
+
+/** Which of the texts it is: its setting or seed, and how it ended. */
+function header(play: Play, leaf: string, leaves: readonly string[]): Child {
+  const { story, traits, show } = play;
+  const entry = (): Entry | undefined => story.entries.value.get(leaf);
+  const rules = leaves.map((one) => story.entries.peek().get(one)?.sampling ?? {});
+  const told = (): string => {
+    const own = entry();
+    const parts = [differing(own?.sampling ?? {}, rules)];
+    if (typeof own?.seed === "number") parts.push(`seed ${own.seed}`);
+    parts.push(own?.running ? "writing" : because(own?.reason));
+    return parts.filter(Boolean).join(" · ");
+  };
+  return h(
+    "header.gw-bar",
+    {},
+    button(told, () => show(leaf), {
+      title: "This one: it is continued, named, and shown in the tree",
+      "aria-pressed": () => traits.leaf.value === leaf,
+    }),
+  );
+}
+
+const SHORT: Readonly<Record<string, string>> = {
+  temperature: "T",
+  // biome-ignore-start lint/style/useNamingConvention: the names of gw.Sampling
+  top_k: "k",
+  top_p: "p",
+  min_p: "min-p",
+  repetition_penalty: "rep.",
+  // biome-ignore-end lint/style/useNamingConvention: as above
+};
+
+/** What of a setting is not the same in all: "T 0.7 · p 0.9". */
+export function differing(own: Rules, all: readonly Rules[]): string {
+  return Object.entries(SHORT)
+    .filter(([name]) => new Set(all.map((one) => one[name as keyof Rules])).size > 1)
+    .map(([name, short]) => `${short} ${own[name as keyof Rules]}`)
+    .join(" · ");
+}

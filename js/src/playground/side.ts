@@ -1,0 +1,170 @@
+// The right side: the token that is pointed at or kept and what could have stood there; otherwise what comes next,
+// which the sliders move.
+import { computed, signal } from "@preact/signals-core";
+import { type Child, follow, h, onEnd } from "../dom";
+import { whole } from "../numbers";
+import { visible } from "../tokens";
+import { iconButton } from "../ui";
+import { type Bar, makeBars } from "./bars";
+import { type Distribution, distribute } from "./distribution";
+import { replacement } from "./edit";
+import { fixed, place, probability } from "./figures";
+import { knobsOf } from "./knobs";
+import type { Play } from "./play";
+import type { Place, Tokens } from "./story";
+
+const ROWS = 12;
+
+export function side(play: Play): Child {
+  const { traits, story, pointed, next, scoring, score } = play;
+  /** The token to tell of, and whether it is kept. */
+  const spot = computed(() => {
+    if (pointed.value) return { ...pointed.value, kept: false };
+    if (scoring.value) return null;
+    return traits.token.value === null
+      ? null
+      : { leaf: traits.leaf.value, at: traits.token.value, kept: true };
+  });
+  const there = computed((): Place | undefined => {
+    void story.grown.value;
+    const now = spot.value;
+    if (!now) return;
+    if (now.leaf === "score") {
+      const tokens = score.there.value?.tokens;
+      return tokens && { node: "score", at: now.at, tokens, own: now.at };
+    }
+    return story.place(now.leaf, now.at);
+  });
+
+  const choose = (bar: Bar): void => {
+    const now = spot.peek();
+    const token = there.peek();
+    if (token?.node === "score") return;
+    const node = now && token ? now.leaf : next.there.peek()?.node;
+    const at = now && token ? now.at : next.there.peek()?.at;
+    if (node === undefined || at === undefined) return;
+    void play.ask("branch", { node, at, token: bar.id });
+  };
+  const bars = makeBars(ROWS, "Alternatives", choose);
+  const sum = h("p.gw-sum");
+  const result = signal<Distribution | null>(null);
+
+  let frame = 0;
+  const draw = (): void => {
+    frame = 0;
+    const start = performance.now();
+    const token = there.peek();
+    if (token) bars.draw(alternatives(token.tokens, token.own, story));
+    else {
+      const now = next.there.peek();
+      const made = now && distribute(now.logits, knobsOf(play), ROWS);
+      const ids = made?.rows.map(({ index }) => now?.logits.ids[index] as number) ?? [];
+      next.pieces(ids);
+      bars.draw(
+        made?.rows.map(({ before, after, cut }, i) => {
+          const id = ids[i] as number;
+          return { id, piece: story.piece(id), before, after, cut };
+        }) ?? [],
+      );
+      result.value = made;
+    }
+    const ms = performance.now() - start;
+    play.root.dataset["drawnMs"] = ms.toFixed(2);
+    play.root.dispatchEvent(new CustomEvent("gw-drawn", { bubbles: true, detail: { ms } }));
+  };
+  follow(() => {
+    void there.value;
+    void next.there.value;
+    void next.learned.value;
+    knobsOf(play);
+    if (frame === 0) frame = requestAnimationFrame(draw);
+  });
+  onEnd(() => cancelAnimationFrame(frame));
+  follow(() => {
+    sum.textContent = there.value ? "" : sumLine(result.value);
+  });
+
+  return h(
+    "section.gw-side",
+    { "aria-label": "Alternatives" },
+    h(
+      "header.gw-bar",
+      {},
+      h("h3", {}, () => {
+        const now = there.value;
+        return now
+          ? ["Position ", String(now.at), " ", h("bdi.gw-quoted", {}, named(now, play))]
+          : "Next token";
+      }),
+      h("span.gw-push"),
+      () => spot.value?.kept && iconButton("close", "Let go of this token (Escape)", () => play.keep(null)),
+      () => !there.value && next.waiting.value && h("span.gw-quiet", {}, "one moment"),
+    ),
+    h("p.gw-facts", {}, () => facts(play, there.value, result.value)),
+    h("div", { class: "", "data-waiting": () => !there.value && next.waiting.value }, bars.element),
+    sum,
+    () => (there.value && spot.value?.kept ? replacement(play) : ""),
+  );
+}
+
+function named({ tokens, own }: Place, { story }: Play): string {
+  return visible(story.piece(tokens.of("id", own)) ?? tokens.texts[own] ?? "");
+}
+
+/** What stood to choose from where a token is; the token itself, too, where it was not among the best. */
+function alternatives(tokens: Tokens, own: number, story: Play["story"]): readonly Bar[] {
+  const chosen = tokens.of("id", own);
+  const bars: Bar[] = [];
+  for (let i = 0; i < Math.min(tokens.k, ROWS - 1); i++) {
+    const id = tokens.alt("alt_id", own, i);
+    if (id === -1) continue;
+    const after = Math.exp(tokens.alt("alt_sampled", own, i));
+    const before = Math.exp(tokens.alt("alt_logprob", own, i));
+    bars.push({
+      id,
+      piece: story.piece(id),
+      before,
+      after,
+      cut: after === 0 ? "cut" : "",
+      chosen: id === chosen,
+    });
+  }
+  const before = Math.exp(tokens.of("logprob", own));
+  if (!(Number.isNaN(before) || bars.some((bar) => bar.chosen))) {
+    const after = Math.exp(tokens.of("sampled", own));
+    bars.push({ id: chosen, piece: story.piece(chosen), before, after, cut: "", chosen: true });
+  }
+  return bars;
+}
+
+function facts({ story, traits, next }: Play, token: Place | undefined, made: Distribution | null): Child {
+  if (token) {
+    const { tokens, own, node } = token;
+    const log = tokens.of("logprob", own);
+    const id = tokens.of("id", own);
+    if (Number.isNaN(log)) {
+      const kind = story.entries.value.get(node)?.kind;
+      const why = kind === "edited" ? "Written by hand" : kind === "prompt" ? "Part of the prompt" : "Chosen";
+      return `${why}: nothing was drawn here.${id >= 0 ? ` Id ${id}.` : ""}`;
+    }
+    const parts = [
+      `p ${probability(Math.exp(log))}`,
+      tokens.of("rank", own) >= 0 ? `${place(tokens.of("rank", own))} of all` : "",
+      `${fixed(-log / Math.LN2, 1)} bits`,
+      Number.isNaN(tokens.of("entropy", own)) ? "" : `entropy ${fixed(tokens.of("entropy", own), 1)} bits`,
+      id >= 0 ? `id ${id}` : "",
+    ];
+    return parts.filter(Boolean).join(" · ");
+  }
+  if (next.error.value) return next.error.value;
+  if (!made)
+    return traits.status.value === "running" ? "Being written." : "Write a prompt to see what comes next.";
+  const entropy = next.there.value?.logits.entropy ?? 0;
+  return `entropy ${fixed(entropy, 1)} bits before the rules, ${fixed(made.entropy, 1)} after`;
+}
+
+function sumLine(made: Distribution | null): string {
+  if (!made) return "";
+  const { kept, size, sum } = made;
+  return `Σ ${whole(kept)} of ${whole(size)} tokens stay: ${probability(sum)} before, 1 after`;
+}

@@ -1,0 +1,83 @@
+// What stands where the text will be, and the notes above it: a model that loads, an error, a closed model, no
+// kernel.
+import { type Child, h } from "../dom";
+import { jobLine, share } from "../job";
+import { button } from "../ui";
+import type { Play } from "./play";
+import { run } from "./prompt";
+
+export function front(play: Play): Child {
+  const { traits } = play;
+  return () => {
+    if (traits.status.value === "loading" && play.connection.value !== "silent") return job(play);
+    return traits.status.value === "error" && failure(play);
+  };
+}
+
+function job({ traits, ask }: Play): Child {
+  const { progress } = traits;
+  const stage = (): string => {
+    const words = progress.value.stage || "loading the model";
+    return words.charAt(0).toUpperCase() + words.slice(1);
+  };
+  return h(
+    "div.gw-card.gw-job",
+    { role: "status" },
+    h("h3", {}, stage),
+    () => {
+      const value = share(progress.value);
+      return h("progress", { "aria-label": "Progress", max: 1, ...(value !== undefined && { value }) });
+    },
+    h(
+      "div.gw-bar",
+      {},
+      h("span.gw-quiet", {}, () => jobLine(progress.value)),
+      h("span.gw-push"),
+      button("Stop", () => void ask("stop")),
+    ),
+  );
+}
+
+/** What went wrong with the last run; the text so far stays, and the next run is one press away. */
+function failure(play: Play): Child {
+  const { error } = play.traits;
+  return h(
+    "div.gw-card.gw-failure",
+    { role: "alert" },
+    h("h3", {}, "This did not work"),
+    h("p", {}, () => error.value.message || "The run ended without a reason."),
+    h("p.gw-quiet", {}, () => error.value.action ?? ""),
+    h(
+      "div.gw-group",
+      {},
+      button("Run again", () => run(play)),
+    ),
+  );
+}
+
+/** Quiet lines, where there is something to know. */
+export function notes({ traits, connection, said, story }: Play): Child {
+  const lines = (): string[] => {
+    const all = [...traits.notes.value];
+    if (traits.status.value === "closed") {
+      all.unshift("The model was closed. What was written so far can still be looked at.");
+    } else if (connection.value === "silent") {
+      const what = story.entries.value.size > 0 ? "this is what was saved" : "nothing was saved";
+      all.unshift(`No kernel answers: ${what}. Run the cell to go on.`);
+    }
+    if (traits.status.value !== "error" && traits.error.value.message) all.push(traits.error.value.message);
+    if (said.value) all.push(said.value);
+    return all;
+  };
+  return () => {
+    const all = lines();
+    return (
+      all.length > 0 &&
+      h(
+        "div.gw-notes",
+        { role: "status" },
+        all.map((line) => h("p", {}, line)),
+      )
+    );
+  };
+}

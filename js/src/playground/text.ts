@@ -1,0 +1,185 @@
+// A written text: one span a token, coloured. While a model writes, spans are added at the end and nothing else is
+// touched; a hover changes two classes.
+import { computed } from "@preact/signals-core";
+import { follow, h } from "../dom";
+import { place, probability } from "./figures";
+import type { Play } from "./play";
+import type { Source } from "./source";
+import { SCALES, shades, tintOf } from "./tint";
+
+const NEAR = 24; // px from the end within which a reader is at the end
+const LINE = 1.4; // of a token's height: where the line above or below is looked for
+
+/** Mounts the text of a source; ends with the part of the page that is being built. */
+export function mountText(play: Play, source: Source, label: string): HTMLElement {
+  const { traits, theme, pointed } = play;
+  const { leaf } = source;
+  const host = h("div.gw-written", {
+    role: "listbox",
+    tabindex: 0,
+    dir: "auto",
+    "aria-label": label,
+    "aria-description": "Arrow keys go from token to token, Enter keeps one.",
+  });
+  const tints = computed(() => shades(theme.value.dark));
+  let spans: HTMLElement[] = [];
+  let first = 0; // the place of the first span
+  let shape = "";
+  let active = -1;
+  let atEnd = true;
+  let ours = false; // a scroll of our own
+
+  const spanAt = (at: number | null | undefined): HTMLElement | undefined =>
+    at === null || at === undefined ? undefined : spans[at - first];
+
+  const paint = (from: number): void => {
+    const color = traits.color.peek();
+    const all = tints.peek();
+    for (let i = from; i < spans.length; i++) {
+      const span = spans[i] as HTMLElement;
+      const strength = color === "none" ? Number.NaN : SCALES[color].at(...source.tokens(first + i));
+      const { ground, ink } = tintOf(all, strength);
+      if (span.style.backgroundColor !== ground || ground !== "") {
+        span.style.backgroundColor = ground;
+        span.style.color = ink;
+      }
+    }
+  };
+
+  const add = (from: number, to: number): void => {
+    const fresh = document.createDocumentFragment();
+    const old = spans.length;
+    for (let at = from; at < to; at++) {
+      const span = document.createElement("span");
+      span.id = `${play.id}-${leaf}-${at}`;
+      span.dataset["at"] = String(at);
+      span.setAttribute("role", "option");
+      const text = source.text(at);
+      if (text.includes("\n")) span.className = "gw-line";
+      if (source.given(at)) span.classList.add("gw-given");
+      span.textContent = text;
+      spans.push(span);
+      fresh.append(span);
+    }
+    paint(old);
+    host.append(fresh);
+  };
+
+  const mark = (name: string, at: number | null): void => {
+    const span = spanAt(at);
+    for (const other of host.querySelectorAll(`.${name}`)) if (other !== span) other.classList.remove(name);
+    span?.classList.add(name);
+  };
+
+  follow(() => {
+    source.changed();
+    const now = source.shape();
+    if (now !== shape || source.end() < first + spans.length) {
+      shape = now;
+      spans = [];
+      host.replaceChildren();
+      first = source.start();
+    }
+    const end = source.end();
+    const from = first + spans.length;
+    if (end <= from) return;
+    add(from, end);
+    host.dataset["tokens"] = String(end - first);
+    if (atEnd) {
+      ours = true;
+      host.scrollTop = host.scrollHeight;
+    }
+  });
+  follow(() => {
+    void tints.value;
+    void traits.color.value;
+    paint(0);
+  });
+  follow(() => {
+    const spot = pointed.value;
+    mark("gw-active", spot?.leaf === leaf ? spot.at : null);
+  });
+  follow(() => {
+    source.changed();
+    mark("gw-kept", source.kept());
+  });
+
+  const point = (at: number | undefined): void => {
+    active = at ?? -1;
+    pointed.value = at === undefined ? null : { leaf, at };
+  };
+  const atOf = (event: Event): number | undefined => {
+    const span = (event.target as Element).closest<HTMLElement>("[data-at]");
+    return span ? Number(span.dataset["at"]) : undefined;
+  };
+  const listen = (kind: string, does: (event: Event) => void): void =>
+    host.addEventListener(kind, does, { passive: kind !== "keydown" });
+  listen("pointerover", (event) => {
+    const at = atOf(event);
+    if (at !== undefined) point(at);
+  });
+  listen("pointerleave", () => point(undefined));
+  listen("click", (event) => {
+    if (document.getSelection()?.isCollapsed === false) return; // somebody copies
+    const at = atOf(event);
+    if (at !== undefined) source.keep(source.kept() === at ? null : at);
+  });
+  listen("scroll", () => {
+    if (!ours) atEnd = host.scrollHeight - host.scrollTop - host.clientHeight < NEAR;
+    ours = false;
+  });
+  listen("focus", () => {
+    if (host.matches(":focus-visible")) go(active >= first ? active : (source.kept() ?? first));
+  });
+  listen("blur", () => point(undefined));
+
+  const go = (at: number): void => {
+    if (spans.length === 0) return;
+    const to = Math.min(Math.max(at, first), first + spans.length - 1);
+    point(to);
+    const span = spanAt(to);
+    span?.scrollIntoView({ block: "nearest" });
+    host.setAttribute("aria-activedescendant", span?.id ?? "");
+    const [tokens, own] = source.tokens(to);
+    const sure = tokens.of("logprob", own);
+    const rank = tokens.of("rank", own);
+    const known = Number.isNaN(sure) ? "" : `, probability ${probability(Math.exp(sure))}, ${place(rank)}`;
+    span?.setAttribute("aria-label", `${span.textContent || "part of a character"}${known}`);
+  };
+  /** The token a line above (-1) or below (1). */
+  const over = (way: number): number => {
+    const box = spanAt(active)?.getBoundingClientRect();
+    if (!box) return first;
+    const x = box.left + box.width / 2;
+    let best = active;
+    let least = Number.POSITIVE_INFINITY;
+    for (let at = active + way; spanAt(at); at += way) {
+      const other = (spanAt(at) as HTMLElement).getBoundingClientRect();
+      const lines = Math.abs(other.top - box.top) / (box.height * LINE);
+      if (lines < 0.4 || other.width === 0) continue;
+      if (lines > 1.6 && best !== active) break;
+      const far = Math.abs(other.left + other.width / 2 - x);
+      if (far < least) [best, least] = [at, far];
+    }
+    return best;
+  };
+  const keys: Readonly<Record<string, () => void>> = {
+    ArrowRight: () => go(active + 1),
+    ArrowLeft: () => go(active - 1),
+    ArrowUp: () => go(over(-1)),
+    ArrowDown: () => go(over(1)),
+    Home: () => go(first),
+    End: () => go(first + spans.length),
+    Enter: () => source.keep(source.kept() === active ? null : active),
+    Escape: () => source.keep(null),
+  };
+  listen("keydown", (event) => {
+    const { key, ctrlKey, metaKey, altKey } = event as KeyboardEvent;
+    const does = keys[key];
+    if (!does || ctrlKey || metaKey || altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    does();
+  });
+  return host;
+}

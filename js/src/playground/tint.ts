@@ -1,0 +1,85 @@
+// Colours of tokens: what was certain has none, what was surprising has much. Orange on the page's own ground, from
+// a map whose steps are even to the eye and which no common colour blindness confuses.
+import { makePalette } from "../color";
+import type { Tokens } from "./story";
+import type { Coloring } from "./traits";
+
+export interface Tint {
+  readonly ground: string;
+  readonly ink: string;
+}
+
+export interface Scale {
+  readonly title: string;
+  /** From 0 (no colour) to 1; NaN where it is not known. */
+  at(tokens: Tokens, own: number): number;
+  readonly ticks: readonly (readonly [at: number, label: string])[];
+}
+
+const SHADES = 40;
+const DEEPEST = 0.78; // of the map: below it the letters would lose their contrast
+
+const bits = (logprob: number): number => -logprob / Math.LN2;
+const clamp = (value: number): number => Math.min(1, Math.max(0, value));
+
+export const SCALES: Readonly<Record<Exclude<Coloring, "none">, Scale>> = {
+  probability: {
+    title: "Probability of the token, before the sampling rules",
+    at: (tokens, own) => 1 - Math.sqrt(Math.exp(tokens.of("logprob", own))),
+    ticks: [
+      [0, "1"],
+      [1 - Math.sqrt(0.5), "0.5"],
+      [1 - Math.sqrt(0.1), "0.1"],
+      [0.9, "0.01"],
+    ],
+  },
+  surprise: {
+    title: "Surprise: −log₂ of the probability, in bits",
+    at: (tokens, own) => clamp(bits(tokens.of("logprob", own)) / 16),
+    ticks: [
+      [0, "0"],
+      [0.25, "4"],
+      [0.5, "8"],
+      [0.75, "12"],
+      [1, "16 bits"],
+    ],
+  },
+  rank: {
+    title: "Rank among all tokens: 1 is the most probable",
+    at: (tokens, own) => {
+      const rank = tokens.of("rank", own);
+      return rank < 0 ? Number.NaN : clamp(Math.log10(rank + 1) / 4);
+    },
+    ticks: [
+      [0, "1st"],
+      [0.25, "10"],
+      [0.5, "100"],
+      [0.75, "1,000"],
+      [1, "10,000"],
+    ],
+  },
+  entropy: {
+    title: "Entropy of the whole distribution that the token was drawn from, in bits",
+    at: (tokens, own) => clamp(tokens.of("entropy", own) / 8),
+    ticks: [
+      [0, "0"],
+      [0.25, "2"],
+      [0.5, "4"],
+      [0.75, "6"],
+      [1, "8 bits"],
+    ],
+  },
+};
+
+/** All shades of one theme, the weakest first. */
+export function shades(dark: boolean): readonly Tint[] {
+  const { css, ink } = makePalette({ colormap: "auto", scale: "linear", dark, signed: true, vmax: 1 });
+  return Array.from({ length: SHADES + 1 }, (_, k) => {
+    const value = (k / SHADES) * DEEPEST;
+    return k < 2 ? { ground: "", ink: "" } : { ground: css(value), ink: ink(value) };
+  });
+}
+
+export function tintOf(all: readonly Tint[], strength: number): Tint {
+  return all[Math.round(strength * SHADES)] ?? { ground: "", ink: "" };
+}

@@ -1,0 +1,156 @@
+// @vitest-environment happy-dom
+import { describe, expect, it } from "vitest";
+import { fakeModel, settled } from "../fake";
+import { all, button, press } from "../heatmap/view";
+import { answer, entry, logits, part, READY, show, tell } from "./kernel";
+
+const PROMPT = entry("p", { kind: "prompt", length: 1, preview: "Once" });
+const WRITTEN = entry("w", { parent: "p", at: 1, running: true });
+
+/** A view in which " upon a" was written after "Once". */
+async function written() {
+  const model = fakeModel(READY);
+  const root = show(model);
+  await settled();
+  answer(model, "story", { tree: [], parts: [], pieces: {}, beams: [], figures: {} });
+  await settled();
+  tell(model, 1, [part("p", 0, [0]), part("w", 0, [1])], [PROMPT, WRITTEN]);
+  model.hear({ leaf: "w", status: "running" });
+  tell(model, 2, [part("w", 1, [2])]);
+  await settled();
+  return { model, root, spans: () => all<HTMLElement>(root, ".gw-written [data-at]") };
+}
+
+describe("writing", () => {
+  it("asks for a run with what stands in the editor, at once", async () => {
+    const model = fakeModel(READY);
+    const root = show(model);
+    const field = root.querySelector("textarea") as HTMLTextAreaElement;
+    field.value = "Two";
+    field.dispatchEvent(new Event("input"));
+    button(root, "Run").click();
+    await settled();
+    expect(model.get("prompt")).toBe("Two");
+    expect(model.sent.map((message) => message.kind)).toContain("run");
+  });
+
+  it("adds spans at the end and leaves the others as they are", async () => {
+    const { model, spans, root } = await written();
+    const before = spans();
+    expect(before.map((span) => span.textContent)).toEqual([" upon", " a"]);
+    tell(model, 3, [part("w", 2, [3, 5])]);
+    expect(spans().slice(0, 2)).toEqual(before);
+    expect(spans().map((span) => span.textContent)).toEqual([" upon", " a", " time", "\n"]);
+    expect(root.dataset).toMatchObject({ node: "w", tokens: "5", status: "running" });
+  });
+
+  it("shows what a model writes as text", async () => {
+    const { model, spans } = await written();
+    tell(model, 3, [part("w", 2, [6])]);
+    expect(spans().at(-1)?.innerHTML).toBe("&lt;b&gt;");
+  });
+
+  it("asks for what it missed", async () => {
+    const { model } = await written();
+    tell(model, 3, [part("w", 5, [3])]);
+    expect(model.sent.at(-1)).toMatchObject({ kind: "story", since: { p: 1, w: 2 } });
+  });
+
+  it("colours by what was chosen, and not at all", async () => {
+    const { model, spans } = await written();
+    model.hear({ color: "surprise" });
+    const one = spans()[0] as HTMLElement;
+    const surprise = one.style.backgroundColor;
+    expect(surprise).not.toBe("");
+    model.hear({ color: "probability" });
+    expect(one.style.backgroundColor).not.toBe(surprise);
+    model.hear({ color: "none" });
+    expect(one.style.backgroundColor).toBe("");
+  });
+});
+
+describe("alternatives", () => {
+  const rows = (root: HTMLElement): string[][] =>
+    all<HTMLElement>(root, ".gw-bar-row:not(.gw-none)").map((row) =>
+      all(row, ".gw-piece, .gw-raw, .gw-ruled").map((cell) => cell.textContent ?? ""),
+    );
+
+  it("of a token under the keys, before and after the rules; a press tells the story anew", async () => {
+    const { model, root } = await written();
+    const text = root.querySelector(".gw-written") as HTMLElement;
+    press(text, "End");
+    await settled();
+    expect(rows(root)).toEqual([
+      ["·a", "0.500", "1"],
+      [".", "0.250", "cut"],
+    ]);
+    press(text, "Enter");
+    await settled();
+    expect(model.get("token")).toBe(2);
+    all<HTMLButtonElement>(root, ".gw-bar-row")[1]?.click();
+    expect(model.sent.at(-1)).toMatchObject({ kind: "branch", node: "w", at: 2, token: 7 });
+  });
+
+  it("before anything is drawn: the sliders move them with no word to the kernel", async () => {
+    const model = fakeModel(READY);
+    const root = show(model);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const { fields, bytes } = logits();
+    answer(model, "next", fields, [bytes]);
+    await settled();
+    expect(rows(root).map(([piece, raw]) => [piece, raw])).toEqual([
+      ["·time", "0.644"],
+      ["·day", "0.237"],
+      [".", "0.087"],
+      ["·a", "0.032"],
+    ]);
+    const sent = model.sent.length;
+    const k = root.querySelector<HTMLInputElement>("[aria-label='Top-k, exactly']") as HTMLInputElement;
+    k.value = "2";
+    k.dispatchEvent(new Event("change"));
+    await settled();
+    expect(rows(root).map(([, , ruled]) => ruled)).toEqual(["0.731", "0.269", "top-k", "top-k"]);
+    expect(root.querySelector(".gw-sum")?.textContent).toBe("Σ 2 of 4 tokens stay: 0.881 before, 1 after");
+    expect(model.sent.length).toBe(sent);
+  });
+});
+
+describe("the tree", () => {
+  it("is walked, named and pruned by keys", async () => {
+    const { model, root } = await written();
+    tell(model, 3, [part("v", 0, [4])], [entry("v", { parent: "w", at: 2, preview: " day" })]);
+    const tree = root.querySelector("[role=tree]") as HTMLElement;
+    const items = (): HTMLElement[] => all<HTMLElement>(tree, "[role=treeitem]");
+    expect(items().map((item) => item.getAttribute("aria-level"))).toEqual(["1", "2", "3"]);
+    press(tree, "ArrowDown");
+    await settled();
+    expect(model.get("leaf")).toBe("v");
+    expect(all(root, ".gw-written [data-at]").map((span) => span.textContent)).toEqual([" upon", " day"]);
+    press(tree, "Delete");
+    expect(model.sent.at(-1)).toMatchObject({ kind: "prune", node: "v", pruned: true });
+    press(tree, "F2");
+    const field = tree.querySelector("input") as HTMLInputElement;
+    field.value = "mine";
+    press(field, "Enter");
+    expect(model.sent.at(-1)).toMatchObject({ kind: "name", node: "v", name: "mine" });
+    press(tree, "ArrowLeft");
+    await settled();
+    expect(model.get("leaf")).toBe("w");
+  });
+});
+
+describe("a view", () => {
+  it("leaves nothing behind", () => {
+    const model = fakeModel(READY);
+    const before = model.listeners();
+    const root = show(model);
+    expect(root.isConnected).toBe(true);
+    expect(before).toBe(0);
+  });
+
+  it("says what goes wrong, and what to do", () => {
+    const error = { type: "PromptError", message: "<i>Too long</i>", action: "Shorten it." };
+    const root = show(fakeModel({ ...READY, status: "error", error }));
+    expect(root.querySelector("[role=alert]")?.textContent).toContain("<i>Too long</i>Shorten it.");
+  });
+});

@@ -30,6 +30,8 @@ MAPS = {
     "signed on black": "b4dcff68aef02f78bf1d456d1c1d20613517ae5a1fec9450ffd2a6",
 }
 MAPS["auto"] = MAPS["viridis"]
+# On a dark ground a map that begins in black begins later: a weight of nothing is no missing cell.
+FLOORS = {"magma": 0.18, "grey": 0.14}
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ class Palette:
 
     def at(self, places: Any) -> Colours:
         """The colours of places on the legend, uint8 [..., 3]."""
-        along = np.clip(np.asarray(places, dtype=float), 0, 1) * (len(self.points) - 1)
+        floor = FLOORS.get(self.colormap, 0.0) if self.dark and not self.signed else 0.0
+        along = floor + (1 - floor) * np.clip(np.asarray(places, dtype=float), 0, 1)
+        along *= len(self.points) - 1
         low = np.floor(along).astype(int)
         high = np.ceil(along).astype(int)
         points = self.points.astype(float)

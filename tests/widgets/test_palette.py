@@ -62,3 +62,10 @@ def test_the_browser_has_the_same_maps():
     source = COLOR_TS.read_text(encoding="utf-8")
     hexes = set(re.findall(r'"([0-9a-f]{12,})"', source))
     assert hexes == set(MAPS.values())
+
+
+@pytest.mark.parametrize("name", ["magma", "grey"])
+def test_on_a_dark_ground_a_weight_of_nothing_is_no_missing_cell(name):
+    nothing = Palette(name, dark=True).colours([0.0])[0].astype(int)
+    assert np.abs(nothing - 0x11).max() > 30
+    assert Palette(name).colours([0.0])[0].tolist() == Palette(name).points[0].tolist()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gptwidgets.kernel import captions
@@ -12,7 +10,7 @@ from gptwidgets.kernel.readable import visible
 from gptwidgets.kernel.scale import WORDS
 from gptwidgets.widgets.palette import Palette
 from gptwidgets.widgets.picture.fonts import fit, lacking, width, wrap
-from gptwidgets.widgets.picture.scene import Line, Raster, Scene, Text
+from gptwidgets.widgets.picture.scene import DARK, LIGHT, Line, Raster, Scene, Text
 from gptwidgets.widgets.picture.view import Cells, View
 
 WIDTH = 900  # of a picture that is as wide as may be
@@ -23,24 +21,11 @@ CELL = 52  # of a short text
 NUMBERED = 34  # a cell so wide has room for its number
 LABEL = 116  # of the longest label
 LEGEND = 96
+HATCH = 7  # pixels between the lines over the hidden column
 NOTE = (
     "A picture. Run the cell for the live widget; if it stays a picture, the environment that runs "
     "JupyterLab needs the package anywidget (pip install anywidget), then reload the page."
 )
-
-
-@dataclass(frozen=True)
-class Style:
-    """Colours of everything but the cells."""
-
-    ground: str
-    ink: str
-    quiet: str
-    hair: str
-
-
-LIGHT = Style("#ffffff", "#1a1a1a", "#616161", "#d9d9d9")
-DARK = Style("#111111", "#ececec", "#a3a3a3", "#3d3d3d")
 
 
 def compose(view: View, *, dark: bool = False, live: bool = False) -> Scene:
@@ -119,7 +104,7 @@ class _Layout:
             )
         facts.append(WORDS[view.scale])
         if view.sink_hidden:
-            facts.append("first token hidden, the rest renormalised")
+            facts.append(f"first token hidden{'' if record.signed else ', the rest renormalised'}")
         if isinstance(view.layer, int):
             window = record.windows.get(view.layer)
             if window:
@@ -166,6 +151,9 @@ class _Layout:
         colours[..., 3] = np.where(np.isnan(values), 0, 255)  # no cell: the ground shows
         if values.size:
             self.items.append(Raster(self.left, self.top, self.w, self.h, colours))
+        first = self.cells.cols.start == 0 and self.cells.step == 1 and self.view.record.length > 1
+        if self.view.sink_hidden and first and self.cell >= 4:
+            self._hatch()
         right, bottom = self.left + self.w, self.top + self.h
         for line in (
             (self.left, self.top, right, self.top),
@@ -176,6 +164,15 @@ class _Layout:
             self.items.append(Line(*line, self.style.hair))
         if self.named and self.cell >= NUMBERED:
             self._numbers()
+
+    def _hatch(self) -> None:
+        """The hidden column, marked as one that was left out: it is not masked."""
+        x, top, bottom = self.left, self.top, self.top + self.h
+        for n in range(1, round((self.h + self.cell) / HATCH) + 1):
+            y = top + n * HATCH  # from (x, y) upwards to the right, as far as it is in the column
+            a, b = max(0.0, y - bottom), min(self.cell, y - top)
+            if a < b:
+                self.items.append(Line(x + a, y - a, x + b, y - b, self.style.hair))
 
     def _numbers(self) -> None:
         """The weights themselves, where there is room; what rounds to nothing stays empty."""
@@ -194,9 +191,9 @@ class _Layout:
         token, shown = tokens[position], visible(tokens.pieces[position])
         whole = visible(tokens.group_text(position))
         begins = not position or tokens.groups[position] != tokens.groups[position - 1]
-        if begins and "⟨" in shown and whole != shown and (self.live or not lacking(whole)):
-            return f"{whole} {shown.lstrip('·')}"
-        unreadable = not self.live and token.id >= 0 and lacking(shown) > 1
+        if begins and "⟨" in shown and whole != shown and (self.live or lacking(whole) <= 1):
+            return f"{whole} {shown.lstrip('·')}"  # one that no font has is spelt "U+732B"
+        unreadable = not self.live and token.id >= 0 and lacking(whole if "⟨" in shown else shown) > 1
         return f"id {token.id}" if unreadable else shown
 
     def _gutter(self, rows: range) -> float:

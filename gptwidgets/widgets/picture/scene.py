@@ -70,3 +70,17 @@ class Scene:
     name: str = ""
     description: str = ""
     items: list[Item] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Style:
+    """Colours of everything but the cells."""
+
+    ground: str
+    ink: str
+    quiet: str
+    hair: str
+
+
+LIGHT = Style("#ffffff", "#1a1a1a", "#616161", "#d9d9d9")
+DARK = Style("#111111", "#ececec", "#a3a3a3", "#3d3d3d")

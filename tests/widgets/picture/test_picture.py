@@ -15,7 +15,7 @@ from gptwidgets.kernel.pieces import Tokens
 from gptwidgets.kernel.record import AttentionRecord
 from gptwidgets.widgets.picture import View, csv, fonts, png, svg, table
 from gptwidgets.widgets.picture.layout import NOTE, compose, marks
-from gptwidgets.widgets.picture.scene import Raster, Text
+from gptwidgets.widgets.picture.scene import Line, Raster, Text
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -298,3 +298,45 @@ def test_a_head_that_does_not_exist(record):
     for draw in (png, svg, csv):
         with pytest.raises(IndexError, match="heads 0 to 3"):
             draw(View(record, 0, 9))
+
+
+def test_the_hidden_column_is_hatched_and_not_taken_for_masked(record):
+    def hatched(**options):
+        scene = compose(View(record, 0, 0, **options))
+        return [
+            item for item in scene.items if isinstance(item, Line) and item.x1 < item.x2 and item.y1 > item.y2
+        ]
+
+    assert not hatched()
+    assert not hatched(sink_hidden=True, cols=(1, 6))
+    scene = compose(View(record, 0, 0, sink_hidden=True))
+    box = next(item for item in scene.items if isinstance(item, Raster))
+    lines = hatched(sink_hidden=True)
+    assert len(lines) > 20
+    for line in lines:
+        assert box.x <= line.x1 < line.x2 <= box.x + box.width / 6 + 1e-6
+        assert box.y - 1e-6 <= line.y2 < line.y1 <= box.y + box.height + 1e-6
+
+
+def test_a_split_character_that_no_font_has_is_spelt_like_a_whole_one(monkeypatch):
+    monkeypatch.setattr(fonts, "has", lambda _name, char: char.isascii())
+    fonts.runs.cache_clear()
+    cat = "猫".encode()
+    tokens = Tokens([1, 2, 3], [cat[:1], cat[1:], b"a"])
+    try:
+        said = [
+            item.whole
+            for item in compose(View(AttentionRecord.from_arrays(causal(3), tokens), 0, 0)).items
+            if isinstance(item, Text) and item.whole
+        ]
+    finally:
+        fonts.runs.cache_clear()
+    assert said[0] == "猫 ⟨E7⟩"
+    assert fonts.lacking("猫") <= 1
+
+
+def test_a_signed_array_is_not_renormalised():
+    signed = AttentionRecord.from_arrays(np.random.default_rng(0).normal(size=(1, 1, 6, 6)))
+    said = words(compose(View(signed, 0, 0, sink_hidden=True)))
+    assert "first token hidden" in said
+    assert "renormalised" not in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from gptwidgets.kernel import captions
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.widgets.picture import View
 
+NOT_FOR_FILES = re.compile(r"[^A-Za-z0-9.]+")
 PICTURE_MOST = 200_000  # bytes of a picture that is saved in the notebook
 MIME = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
 
@@ -127,8 +130,22 @@ class Exports(Recording):
             from gptwidgets.widgets import picture
 
             yield None
-            made = getattr(picture, kind)(self._picture(record))
+            ground = {} if kind == "csv" else {"dark": request.get("dark") is True}
+            made = getattr(picture, kind)(self._picture(record), **ground)
             data = made if isinstance(made, bytes) else made.encode("utf-8", "replace")
-            return Reply({"name": f"attention-L{self.layer}H{self.head}.{kind}", "mime": MIME[kind]}, [data])
+            name = file_name(record.name, self.layer, self.head, kind)
+            return Reply({"name": name, "mime": MIME[kind]}, [data])
 
         return self._reading(steps, 5)
+
+
+def file_name(model: str, layer: Any, head: Any, ending: str) -> str:
+    """A file's name, the one that the browser gives its own pictures.
+
+    Example:
+        >>> file_name("HuggingFaceTB/SmolLM2-135M-Instruct", 13, "mean", "svg")
+        'smollm2-135m-instruct_L13Hmean.svg'
+    """
+    last = unicodedata.normalize("NFKD", re.split(r"[\\/]", model)[-1])
+    stem = NOT_FOR_FILES.sub("-", last).strip("-.").lower()[:60]
+    return f"{stem or 'attention'}_L{layer}H{head}.{ending}"

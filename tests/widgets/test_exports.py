@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gptwidgets.widgets.exports import file_name
 from gptwidgets.widgets.heatmap import AttentionHeatmap
 from gptwidgets.widgets.picture import png
 from tests.widgets.conftest import FakePage
@@ -57,7 +58,7 @@ def test_a_view_over_the_edge_is_cut(heat, view):
 )
 def test_the_browser_can_ask_for_files(heat, kind, mime):
     content, (data,) = FakePage(heat).ask("export", format=kind)
-    assert (content["name"], content["mime"]) == (f"attention-L1H2.{kind}", mime)
+    assert (content["name"], content["mime"]) == (f"attention_L1H2.{kind}", mime)
     assert len(data) > 100
 
 
@@ -67,3 +68,20 @@ def test_the_picture_in_the_notebook_is_small_and_says_what_it_is(heat):
     assert len(picture) <= 200_000
     plain = Image.open(io.BytesIO(png(heat._picture(heat.record))))
     assert Image.open(io.BytesIO(picture)).height > plain.height  # there is a line more, which says so
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_a_dark_page_gets_a_dark_picture(heat, kind):
+    page = FakePage(heat)
+    _, (dark,) = page.ask("export", format=kind, dark=True)
+    _, (light,) = page.ask("export", format=kind)
+    assert dark != light
+    assert light == (heat.png() if kind == "png" else heat.svg().encode())
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("../../etc/passwd", "passwd"), ("", "attention"), ("模型", "attention"), ("a<b>:c|d?", "a-b-c-d")],
+)
+def test_files_are_named_as_the_browser_names_its_own(model, name):
+    assert file_name(model, 0, 0, "svg") == f"{name}_L0H0.svg"

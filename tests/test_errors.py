@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import doctest
-
 import pytest
 
 from gptwidgets import errors
@@ -36,7 +34,3 @@ def test_an_error_reads_as_its_sentence(kind):
 def test_every_error_is_listed_here():
     ours = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)}
     assert ours == {errors.GPTWidgetsError, *KINDS}
-
-
-def test_the_example_of_the_docstring_runs():
-    assert doctest.testmod(errors).failed == 0

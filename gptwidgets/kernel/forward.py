@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from gptwidgets.kernel.asking import Asking
     from gptwidgets.kernel.worker import CancelToken
-    from gptwidgets.kernel.writing import Writing
 
 CHUNK = {"cpu": 512}  # tokens of a pass over a prompt, between two looks at Stop; elsewhere:
 LARGE_CHUNK = 4096
@@ -35,7 +35,7 @@ class Reader:
         reuse: whether to begin with what an earlier run has read already, and to leave this for a later one.
     """
 
-    def __init__(self, gpt: Writing, cancel: CancelToken | None = None, *, reuse: bool = True) -> None:
+    def __init__(self, gpt: Asking, cancel: CancelToken | None = None, *, reuse: bool = True) -> None:
         self._gpt = gpt
         self._cancel = cancel
         self._reuse = reuse
@@ -59,8 +59,6 @@ class Reader:
         done = 0
         if self._reuse:
             self._cache, done = self._gpt.prefixes.take(ids)
-        if self._cache is None:
-            self._cache = new_cache(self._gpt.model)
         text = torch.tensor([list(ids)], device=self._gpt.device)  # [1, T]
         chunk = CHUNK.get(text.device.type, LARGE_CHUNK)
         logits = None
@@ -90,6 +88,8 @@ class Reader:
         gpt = self._gpt
         with gpt.lock:
             model: Any = gpt._open()[0]
+            if self._cache is None and self._text is None:
+                self._cache = new_cache(model)
             keep: dict[str, Any] = {"logits_to_keep": last} if model._supports_logits_to_keep() else {}
             with evaluation(model):
                 out = model(input_ids=ids, past_key_values=self._cache, use_cache=True, **keep)

@@ -6,11 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gptwidgets.kernel.step import Alternatives, Token
+from gptwidgets.kernel.writer import Writer
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from gptwidgets.kernel.sampling import Sampling
-    from gptwidgets.kernel.step import Token
+    from gptwidgets.kernel.textscore import Scores
+    from gptwidgets.kernel.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -105,3 +109,43 @@ class Generation:
     def __repr__(self) -> str:
         shown = "\n  ".join(map(repr, self.sequences))
         return f"<Generation from {len(self.prompt_ids)} tokens:\n  {shown}>"
+
+
+def of_scores(
+    scores: Scores,
+    start: int,
+    sampling: Sampling,
+    vocabulary: Vocabulary,
+    *,
+    reason: str,
+    milliseconds: float,
+) -> Generation:
+    """A text that was found by search, as if it had been written token by token.
+
+    Args:
+        scores: of the prompt and the text.
+        start: how many tokens the prompt has.
+        sampling: the settings.
+        vocabulary: the tokens' bytes.
+        reason: why the text ended.
+        milliseconds: what each token took.
+    """
+    writer = Writer()
+    tokens: list[Token] = []
+    for at in range(start, len(scores.ids)):
+        entry = vocabulary[int(scores.ids[at])]
+        text = writer.add(entry.bytes, silent=entry.special)
+        logprobs = scores.alternative_logprobs[at].tolist()
+        ids: list[int] = scores.alternatives[at].tolist()
+        alternatives = Alternatives(ids, [vocabulary[i].piece for i in ids], logprobs, logprobs)
+        raw = float(scores.logprobs[at])
+        tokens.append(
+            Token(
+                int(scores.ids[at]), entry.bytes, entry.piece, text, raw, raw,
+                int(scores.ranks[at]), float(scores.entropies[at]), alternatives,
+            )
+        )  # fmt: skip
+    text = "".join(token.text for token in tokens) + writer.left
+    seed = sampling.seed or 0  # nothing is left to chance
+    written = Written(tokens, text, reason, seed, [milliseconds] * len(tokens))
+    return Generation(scores.ids[:start].tolist(), [written], sampling)

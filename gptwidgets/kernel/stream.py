@@ -1,9 +1,9 @@
 """A run: a model writes, one token of each sequence at a time.
 
-The loop is our own, over the model's forward pass and a cache, and not transformers' `custom_generate`. So the
-model's lock is held for one forward pass at a time and never across a pause of the reader; the cache is ours
-to keep, to cut and to share between branches; nothing of the model's `generation_config` (a temperature, a
-penalty) slips in unseen; and a step costs less. That it writes what `model.generate()` writes is tested on
+The loop is our own, over the model's forward pass and a cache, and not transformers' `custom_generate`. So
+the model's lock is held for one forward pass at a time and never across a pause of the reader; the cache is
+ours to keep, to cut and to share between branches; nothing of the model's `generation_config` (a temperature,
+a penalty) slips in unseen; and a step costs less. That it writes what `model.generate()` writes is tested on
 all the architectures that the tests know, and on the default model.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gptwidgets.errors import Cancelled, ClosedError, TextError
+from gptwidgets.errors import Cancelled, ClosedError
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel.choosing import Choice, Chooser
 from gptwidgets.kernel.forgetting import forget_frames
@@ -58,7 +58,7 @@ class Stream(Iterator[Step]):
         cancel: CancelToken | None = None,
         reuse: bool = True,
     ) -> None:
-        """See `gpt.stream`; `prompt_ids` are checked already."""
+        """See `gpt.stream`; `prompt_ids` are checked, and leave room in the context."""
         first = sampling.seed if sampling.seed is not None else secrets.randbelow(2**31)
         self.prompt_ids = prompt_ids
         self.sampling = sampling.replace(seed=first)
@@ -83,11 +83,6 @@ class Stream(Iterator[Step]):
         self._ids: Any = None  # [rows, T] on the device, where the rules read the text
         self._next: Any = None  # [rows, 1], what is read in the next step
         self._since: float | None = None
-        if self._limit is not None and len(prompt_ids) >= self._limit:
-            raise TextError(
-                f"The prompt has {len(prompt_ids):,} tokens, and {gpt.name} reads at most {self._limit:,} "
-                "with what it writes: shorten the prompt."
-            )
 
     # -- as an iterator ----------------------------------------------------------------------------
 

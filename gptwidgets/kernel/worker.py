@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gptwidgets.errors import Cancelled, ClosedError
+from gptwidgets.kernel import threads
 from gptwidgets.kernel.forgetting import forget_frames
 
 T = TypeVar("T")
@@ -180,6 +181,7 @@ class _Queue:
         while True:
             with self.changed:
                 while not self.waiting and not self.closed:
+                    threads.release()  # who computes next, wherever it is, has all processors
                     self.changed.wait()
                 if not self.waiting:
                     return
@@ -247,6 +249,8 @@ class Worker:
             ClosedError: after `close()`.
         """
         future: JobFuture[T] = JobFuture(token or CancelToken())
+        if not self.is_current:
+            threads.release()
         with self._queue.changed:
             if self._queue.closed:
                 raise ClosedError("This model is closed; load it again with gw.load().")

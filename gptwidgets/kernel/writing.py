@@ -1,72 +1,33 @@
-"""What a GPT writes: streams, whole texts, and the probabilities of what comes next."""
+"""What a GPT writes: streams, whole texts, and the best text of several beams."""
 
 from __future__ import annotations
 
-from functools import cached_property
+import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from gptwidgets.kernel.held import Held
+from gptwidgets.kernel.asking import Asking, count, token_of
 from gptwidgets.kernel.sampling import checked_sampling
 from gptwidgets.kernel.worker import CancelToken, Progress, Report
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Generator
 
+    from gptwidgets.kernel.beams import BeamStep, Found
     from gptwidgets.kernel.generation import Generation
-    from gptwidgets.kernel.prefix import Prefixes
     from gptwidgets.kernel.sampling import Sampling
     from gptwidgets.kernel.stream import Stream
-    from gptwidgets.kernel.vocabulary import Vocabulary
 
 MOST_SEQUENCES = 256
 
 
-class Writing(Held):
-    """The part of a GPT that writes; see `GPT`."""
+class Writing(Asking):
+    """The part of a GPT that writes; see `GPT`.
+
+    Attributes:
+        last: what the last `generate` wrote, also where it was interrupted.
+    """
 
     last: Generation | None = None
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        """Its tokens by id as people read them: `gpt.vocabulary[42].piece`."""
-        from gptwidgets.kernel.vocabulary import Vocabulary
-
-        return Vocabulary(self._tokenizer)
-
-    @cached_property
-    def prefixes(self) -> Prefixes:
-        """What its runs have read already."""
-        from gptwidgets.kernel.prefix import Prefixes
-
-        made = Prefixes()
-        self.on_close(made.close)
-        return made
-
-    @cached_property
-    def end_ids(self) -> frozenset[int]:
-        """The tokens with which it ends a text, as its generation configuration or its tokenizer says."""
-        said: Any = getattr(self.model.generation_config, "eos_token_id", None)
-        if said is None:
-            said = getattr(self._config, "eos_token_id", None)
-        if said is None:
-            said = getattr(self._tokenizer, "eos_token_id", None)
-        return frozenset({said} if isinstance(said, int) else said or ())
-
-    @property
-    def can(self) -> frozenset[str]:
-        """What may be asked of it, in words such as "ids", "logits", "alternatives", "chat"."""
-        can = {"ids", "logits", "alternatives", "score", "beams", "attention", "seed", "n"}
-        return frozenset(can | ({"chat"} if getattr(self._tokenizer, "chat_template", None) else set()))
-
-    def cannot(self, what: str) -> str:
-        """Why something is not in `can`, in a sentence; "" for what is."""
-        if what in self.can:
-            return ""
-        if what == "chat":
-            return f"{self.name} has no chat template: it continues texts."
-        return f"{self.name} knows nothing of “{what}”."
 
     def stream(
         self,
@@ -105,11 +66,11 @@ class Writing(Held):
             raise ValueError("Beams cannot be streamed as text: use gpt.beam_search(…) or gpt.generate(…).")
         return Stream(
             self,
-            self._prompt(prompt),
+            self._prompt(prompt, room=True),
             settings,
-            n=_count("n", n, 1, MOST_SEQUENCES),
-            k=_count("k", k, 0, self.vocabulary_size),
-            cancel=_token(cancel),
+            n=count("n", n, 1, MOST_SEQUENCES),
+            k=count("k", k, 0, self.vocabulary_size),
+            cancel=token_of(cancel),
             reuse=bool(reuse),
         )
 
@@ -145,6 +106,9 @@ class Writing(Held):
             >>> gpt.generate("The capital of France is", gw.Sampling(temperature=0)).text  # doctest: +SKIP
         """
         settings = checked_sampling(sampling)
+        if settings.beams > 1:
+            self.last = self._best_beam(prompt, settings, n=n, k=k, cancel=cancel, progress=progress)
+            return self.last
         stream = self.stream(prompt, settings, n=n, k=k, cancel=cancel, reuse=reuse)
         try:
             for step in stream:
@@ -155,77 +119,57 @@ class Writing(Held):
             self.last = stream.generation
         return self.last
 
-    def next_logits(self, prompt: Any, *, reuse: bool = True) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """The logits of the token that comes next, before any rule; float32 [V].
-
-        Example:
-            >>> gpt.next_logits("Once upon a").argmax()     # doctest: +SKIP
-        """
-        import torch
-
-        from gptwidgets.kernel import device as devices
-        from gptwidgets.kernel.forward import Reader
-
-        ids = self._prompt(prompt)
-        reader = Reader(self, reuse=reuse)
-        said = f"There is not enough memory to read {len(ids):,} tokens on {self.device}: shorten the text."
-        with devices.memory_in_words(said), torch.inference_mode():
-            logits = reader.begin(ids)[0].float().cpu().numpy().copy()
-            reader.close([ids])
-        return logits
-
-    def next_token(self, prompt: Any, k: int = 20, *, reuse: bool = True) -> pd.DataFrame:
-        """The k most probable next tokens, most probable first.
+    def beam_search(
+        self, prompt: Any, sampling: Sampling | None = None, *, cancel: CancelToken | None = None
+    ) -> Generator[BeamStep, None, Found]:
+        """Searches for the most probable text along several beams, and shows each step.
 
         Args:
             prompt: whatever `encode` takes; chat messages are answered.
-            k: how many.
-            reuse: see `stream`.
+            sampling: how many beams (4 by default) and tokens, where to stop, the repetition penalty.
+            cancel: a token that stops the search from another thread, within one step.
 
         Returns:
-            Columns token (as a person reads it), id, prob, logprob (natural logarithm).
+            An iterator of BeamSteps: the beams that go on, that ended, and that were dropped. Its return
+            value is the best text, which `gpt.generate` with beams > 1 gives, too.
 
-        Example:
-            >>> gpt.next_token("The cat sat on the", k=3)   # doctest: +SKIP
+        Raises:
+            See `stream`.
         """
-        import pandas as pd
+        from gptwidgets.kernel import beams
+        from gptwidgets.kernel.sampling import Sampling
 
-        z = self.next_logits(prompt, reuse=reuse).astype(np.float64)
-        k = min(_count("k", k, 1), len(z))
-        best = np.argpartition(-z, k - 1)[:k]
-        best = best[np.argsort(-z[best], kind="stable")]
-        top = z.max()
-        logprobs = z[best] - top - np.log(np.exp(z - top).sum())
-        ids = [int(i) for i in best]
-        with self._tokenizer_lock:
-            self.vocabulary.learn(ids)
-        pieces = [self.vocabulary[i].piece for i in ids]
-        return pd.DataFrame({"token": pieces, "id": ids, "prob": np.exp(logprobs), "logprob": logprobs})
+        settings = Sampling(beams=4) if sampling is None else checked_sampling(sampling)
+        if settings.temperature not in {0.0, 1.0}:
+            raise ValueError("Beam search leaves nothing to chance: leave temperature out (or at 0).")
+        return beams.search(self, self._prompt(prompt, room=True), settings, token_of(cancel))
 
-    @property
-    def vocabulary_size(self) -> int:
-        """V, how many tokens there are."""
-        from gptwidgets.kernel.shape import vocabulary_size
+    def _best_beam(
+        self,
+        prompt: Any,
+        sampling: Sampling,
+        *,
+        n: int,
+        k: int,
+        cancel: CancelToken | None,
+        progress: Progress | None,
+    ) -> Generation:
+        """The best text of a beam search, with what a second reading says of its tokens."""
+        from gptwidgets.kernel.generation import of_scores
 
-        return vocabulary_size(self.model)
-
-    def _prompt(self, prompt: Any) -> list[int]:
-        from gptwidgets.kernel.encoding import encode
-
-        with self._tokenizer_lock:
-            return encode(prompt, self._tokenizer, self.vocabulary_size, name=self.name, reply=True)
-
-
-def _count(name: str, value: Any, low: int, high: int | None = None) -> int:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be a whole number, not {value!r}.")
-    if value < low or (high is not None and value > high):
-        span = f"at least {low}" + ("" if high is None else f" and at most {high:,}")
-        raise ValueError(f"{name} must be {span}, not {value}.")
-    return int(value)
-
-
-def _token(cancel: Any) -> CancelToken | None:
-    if cancel is not None and not isinstance(cancel, CancelToken):
-        raise TypeError(f"cancel must be a CancelToken, not {type(cancel).__name__}.")
-    return cancel
+        if count("n", n, 1) > 1:
+            raise ValueError("A beam search gives one text: leave n out, or watch gpt.beam_search(…).")
+        ids = self._prompt(prompt, room=True)
+        steps = self.beam_search(ids, sampling, cancel=cancel)
+        began, at = time.perf_counter(), 0
+        while True:
+            try:
+                at = next(steps).index + 1
+            except StopIteration as end:
+                found: Found = end.value
+                break
+            if progress is not None:
+                progress(Report("writing", at, sampling.max_new_tokens, "tokens"))
+        each = (time.perf_counter() - began) * 1e3 / max(1, at)
+        scores = self.scores([*ids, *found.ids], k=k)
+        return of_scores(scores, len(ids), sampling, self.vocabulary, reason=found.reason, milliseconds=each)

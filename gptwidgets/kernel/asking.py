@@ -36,7 +36,7 @@ class Asking(Held):
             return f"{self.name} has no chat template: it continues texts."
         return f"{self.name} knows nothing of “{what}”."
 
-    def nexttoken_of(self, prompt: Any, k: int = 20, *, reuse: bool = True) -> pd.DataFrame:
+    def next_token(self, prompt: Any, k: int = 20, *, reuse: bool = True) -> pd.DataFrame:
         """The k most probable next tokens, most probable first.
 
         Args:
@@ -48,7 +48,7 @@ class Asking(Held):
             Columns token (as a person reads it), id, prob, logprob (natural logarithm).
 
         Example:
-            >>> gpt.nexttoken_of("The cat sat on the", k=3)   # doctest: +SKIP
+            >>> gpt.next_token("The cat sat on the", k=3)   # doctest: +SKIP
         """
         import pandas as pd
 

@@ -6,7 +6,7 @@ import type { Connection } from "../connection";
 import type { Wire } from "../wire";
 import { type Logits, makeLogits } from "./distribution";
 import type { Story } from "./story";
-import type { PlayTraits } from "./traits";
+import type { PlayTraits, Status } from "./traits";
 
 export interface Next {
   /** What was asked for last, and where it stands; null before that. */
@@ -26,6 +26,8 @@ export interface NextToken {
   readonly partial: boolean;
 }
 
+/** While a model writes or loads, nobody asks. */
+const STILL = new Set<Status>(["empty", "ready", "error"]);
 const PAUSE = 120; // ms that a text must rest
 
 export function createNext(
@@ -46,7 +48,7 @@ export function createNext(
   /** What the distribution belongs to: the shown text, or the prompt where none is shown; "" while it changes. */
   const place = computed(() => {
     const { status, leaf, prompt, messages, chat } = traits;
-    if (connection.value !== "live" || status.value !== "ready") return "";
+    if (connection.value !== "live" || !STILL.has(status.value)) return "";
     if (story.entries.value.has(leaf.value)) return `n${leaf.value}`;
     const given = chat.value ? messages.value.length > 0 : prompt.value !== "";
     return given ? `p${chat.value ? JSON.stringify(messages.value) : prompt.value}` : "";

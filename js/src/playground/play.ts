@@ -100,14 +100,16 @@ export function playOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Pl
     said,
     running: computed(() => traits.status.value === "running"),
     side: signal<"a" | "b">("a"),
-    async ask(kind, body): Promise<Answer | undefined> {
+    async ask(kind, body) {
       said.value = "";
       parts.flush();
+      let answer: Answer | undefined;
       try {
-        return await parts.wire.request(kind, body);
+        answer = await parts.wire.request(kind, body);
       } catch (error) {
         if (!ends.aborted) said.value = (error as Error).message;
       }
+      return answer;
     },
     show,
     keep(spot) {

@@ -1,4 +1,5 @@
 // What is written: one text, or those of one run side by side, which begin at one line and show where they part.
+import { computed } from "@preact/signals-core";
 import { type Child, h } from "../dom";
 import { button } from "../ui";
 import { because } from "./figures";
@@ -10,18 +11,9 @@ import type { Entry, Rules } from "./traits";
 
 export function sequences(play: Play): Child {
   const { shown } = play;
-  let last = "";
-  let made: Child = null;
   // Built again only where other nodes are shown: growing is the texts' own affair.
-  const key = (): string => shown.value.join();
-  return () => {
-    const now = key();
-    if (now !== last || made === null) {
-      last = now;
-      made = build(play, now === "" ? [] : now.split(","));
-    }
-    return made;
-  };
+  const key = computed(() => shown.value.join());
+  return () => build(play, key.value === "" ? [] : key.value.split(","));
 }
 
 function build(play: Play, leaves: readonly string[]): Child {

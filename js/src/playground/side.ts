@@ -13,7 +13,7 @@ import { knobsOf } from "./knobs";
 import type { Play } from "./play";
 import type { Place, Tokens } from "./story";
 
-const ROWS = 12;
+const ROWS = 10;
 
 export function side(play: Play): Child {
   const { traits, story, pointed, next, scoring, score } = play;

@@ -38,7 +38,7 @@ describe("writing", () => {
     const { model, spans, root } = await written();
     const before = spans();
     expect(before.map((span) => span.textContent)).toEqual([" upon", " a"]);
-    tell(model, 3, [part("w", 2, [3, 5])]);
+    tell(model, 3, [part("w", 2, [3, 5])], [{ ...WRITTEN, length: 4 }]);
     expect(spans().slice(0, 2)).toEqual(before);
     expect(spans().map((span) => span.textContent)).toEqual([" upon", " a", " time", "\n"]);
     expect(root.dataset).toMatchObject({ node: "w", tokens: "5", status: "running" });

@@ -104,7 +104,7 @@ def test_a_name_never_leaves_the_folder(name, own_presets):
 @pytest.mark.model
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("Question answering", "Paris"), ("Translation", "Merci"), ("Classification", "negative")],
+    [("Question answering", "Paris"), ("Translation", "amigo"), ("Classification", "negative")],
 )
 def test_a_small_model_gets_it_right(smollm2, name, words):
     play = Playground(smollm2)

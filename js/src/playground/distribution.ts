@@ -116,8 +116,11 @@ function penalise(given: Logits, penalty: number): void {
   }
 }
 
-/** The rules applied; `count` rows are given out. */
-export function distribute(given: Logits, knobs: Knobs, count: number): Distribution {
+/**
+ * The rules applied; `count` rows are given out, the first ones, of which the last `cuts` are the first that were
+ * cut, wherever they stand.
+ */
+export function distribute(given: Logits, knobs: Knobs, count: number, cuts = 0): Distribution {
   const { logits, probs } = given;
   const { temperature, topK, topP, minP, penalty } = knobs;
   const size = logits.length;
@@ -159,7 +162,10 @@ export function distribute(given: Logits, knobs: Knobs, count: number): Distribu
   }
 
   const rows: Row[] = [];
-  for (let k = 0; k < Math.min(count, size); k++) {
+  const gap = cuts > 0 && byMin > count - cuts ? count - cuts : count;
+  for (let i = 0; i < Math.min(count, size); i++) {
+    const k = i < gap || byMin === size ? i : byMin + i - gap;
+    if (k >= size) break;
     const index = order[k] as number;
     const after = k < byMin && k < live ? (weight[k] as number) / sum : 0;
     const cut = k < byMin ? "" : greedy ? "greedy" : k < byP ? "min-p" : k < byK ? "top-p" : "top-k";

@@ -32,7 +32,7 @@ export function megabytes(bytes: number): string {
 const REASONS: Readonly<Record<Reason, string>> = {
   end: "the model ended it",
   stop: "a stop text came",
-  max_new_tokens: "as long as asked for",
+  max_new_tokens: "token limit",
   context: "the context is full",
   stopped: "stopped",
   memory: "memory ran out",

@@ -2,8 +2,9 @@
 import { type Child, follow, h } from "../dom";
 import type { Play } from "./play";
 
-/** Keeps a field as high as its text, within reason. */
+/** Keeps a field as high as its text, where the browser does not do so itself. */
 export function heighten(field: HTMLElement): void {
+  if (globalThis.CSS?.supports?.("field-sizing", "content")) return;
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight + 2}px`;
 }

@@ -14,6 +14,7 @@ import type { Play } from "./play";
 import type { Place, Tokens } from "./story";
 
 const ROWS = 10;
+const CUTS = 3; // of them for what was cut first, if anything was
 
 export function side(play: Play): Child {
   const { traits, story, pointed, next, scoring, score } = play;
@@ -57,7 +58,7 @@ export function side(play: Play): Child {
     if (token) bars.draw(alternatives(token.tokens, token.own, story));
     else {
       const now = next.there.peek();
-      const made = now && distribute(now.logits, knobsOf(play), ROWS);
+      const made = now && distribute(now.logits, knobsOf(play), ROWS, CUTS);
       const ids = made?.rows.map(({ index }) => now?.logits.ids[index] as number) ?? [];
       next.pieces(ids);
       bars.draw(
@@ -101,7 +102,11 @@ export function side(play: Play): Child {
       () => !there.value && next.waiting.value && h("span.gw-quiet", {}, "one moment"),
     ),
     h("p.gw-facts", {}, () => facts(play, there.value, result.value)),
-    h("div", { class: "", "data-waiting": () => !there.value && next.waiting.value }, bars.element),
+    h(
+      "div",
+      { class: "", "data-waiting": () => !there.value && (next.waiting.value || play.running.value) },
+      bars.element,
+    ),
     sum,
     () => (there.value && spot.value?.kept ? replacement(play) : ""),
   );
@@ -156,9 +161,9 @@ function facts({ story, traits, next }: Play, token: Place | undefined, made: Di
     ];
     return parts.filter(Boolean).join(" · ");
   }
+  if (traits.status.value === "running") return "Being written; this is what stood before it.";
   if (next.error.value) return next.error.value;
-  if (!made)
-    return traits.status.value === "running" ? "Being written." : "Write a prompt to see what comes next.";
+  if (!made) return "Write a prompt to see what comes next.";
   const entropy = next.there.value?.logits.entropy ?? 0;
   return `entropy ${fixed(entropy, 1)} bits before the rules, ${fixed(made.entropy, 1)} after`;
 }

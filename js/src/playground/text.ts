@@ -1,14 +1,17 @@
 // A written text: one span a token, coloured. While a model writes, spans are added at the end and nothing else is
 // touched; a hover changes two classes.
 import { computed } from "@preact/signals-core";
-import { follow, h } from "../dom";
+import { follow, h, onEnd } from "../dom";
 import { place, probability } from "./figures";
 import type { Play } from "./play";
 import type { Source } from "./source";
 import { SCALES, shades, tintOf } from "./tint";
 
+/** A text is written as its first letters are. */
+const RIGHT_TO_LEFT = /^[^\p{L}]*[\u0591-\u07ff\ufb1d-\ufdfd\ufe70-\ufefc]/u;
 const NEAR = 24; // px from the end within which a reader is at the end
 const LINE = 1.4; // of a token's height: where the line above or below is looked for
+const BLOCK = 96; // tokens, at least, that one layout takes together
 
 /** Mounts the text of a source; ends with the part of the page that is being built. */
 export function mountText(play: Play, source: Source, label: string): HTMLElement {
@@ -17,12 +20,12 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
   const host = h("div.gw-written", {
     role: "listbox",
     tabindex: 0,
-    dir: "auto",
     "aria-label": label,
     "aria-description": "Arrow keys go from token to token, Enter keeps one.",
   });
   const tints = computed(() => shades(theme.value.dark));
   let spans: HTMLElement[] = [];
+  let open = h("div");
   let first = 0; // the place of the first span
   let shape = "";
   let active = -1;
@@ -55,15 +58,53 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
       span.dataset["at"] = String(at);
       span.setAttribute("role", "option");
       const text = source.text(at);
+      // The space before a word stands outside its colour: at a line's end it would leave a stain.
+      const spaced = text.length > 1 && text.startsWith(" ");
       if (text.includes("\n")) span.className = "gw-line";
       if (source.given(at)) span.classList.add("gw-given");
-      span.textContent = text;
+      span.textContent = spaced ? text.slice(1) : text;
       spans.push(span);
+      if (spaced) fresh.append(" ");
       fresh.append(span);
     }
     paint(old);
-    host.append(fresh);
+    open.append(fresh);
+    if (open.childElementCount > 2 * BLOCK) cut();
   };
+
+  // A text is laid out anew whenever something is added to it, which takes long when it is long. So lines that are
+  // full go into blocks of their own, cut where a line ends anyhow; a new width puts all together again.
+  const cut = (): void => {
+    const own = [...open.children] as HTMLElement[];
+    const tops = own.map((span) => span.offsetTop);
+    let last = 0;
+    for (let i = 1; i < own.length; i++) {
+      if (i - last < BLOCK || (tops[i] as number) <= (tops[i - 1] as number)) continue;
+      last = i;
+      const rest = document.createRange();
+      rest.setStartBefore(own[i] as HTMLElement);
+      rest.setEndAfter(open.lastChild as ChildNode);
+      const next = h("div");
+      next.append(rest.extractContents());
+      open.after(next);
+      open = next;
+    }
+  };
+  const join = (): void => {
+    const all = [...host.children].flatMap((block) => [...block.childNodes]);
+    open = h("div");
+    open.append(...all);
+    host.replaceChildren(open);
+    cut();
+  };
+  let wide = 0;
+  const observer = new ResizeObserver(() => {
+    if (host.clientWidth === wide || host.clientWidth === 0) return;
+    if (wide !== 0 && host.children.length > 1) join();
+    wide = host.clientWidth;
+  });
+  observer.observe(host);
+  onEnd(() => observer.disconnect());
 
   const mark = (name: string, at: number | null): void => {
     const span = spanAt(at);
@@ -77,12 +118,14 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
     if (now !== shape || source.end() < first + spans.length) {
       shape = now;
       spans = [];
-      host.replaceChildren();
+      open = h("div");
+      host.replaceChildren(open);
       first = source.start();
     }
     const end = source.end();
     const from = first + spans.length;
     if (end <= from) return;
+    if (spans.length === 0) host.dir = RIGHT_TO_LEFT.test(source.text(from)) ? "rtl" : "ltr";
     add(from, end);
     host.dataset["tokens"] = String(end - first);
     if (atEnd) {

@@ -17,7 +17,7 @@ export interface Scale {
 }
 
 const SHADES = 40;
-const DEEPEST = 0.78; // of the map: below it the letters would lose their contrast
+const DEEPEST = 0.6; // of the map: colour behind letters must not shout
 
 const bits = (logprob: number): number => -logprob / Math.LN2;
 const clamp = (value: number): number => Math.min(1, Math.max(0, value));
@@ -54,8 +54,8 @@ export const SCALES: Readonly<Record<Exclude<Coloring, "none">, Scale>> = {
       [0, "1st"],
       [0.25, "10"],
       [0.5, "100"],
-      [0.75, "1,000"],
-      [1, "10,000"],
+      [0.75, "1k"],
+      [1, "10k"],
     ],
   },
   entropy: {

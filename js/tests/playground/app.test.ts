@@ -37,10 +37,11 @@ describe("writing", () => {
   it("adds spans at the end and leaves the others as they are", async () => {
     const { model, spans, root } = await written();
     const before = spans();
-    expect(before.map((span) => span.textContent)).toEqual([" upon", " a"]);
+    expect(before.map((span) => span.textContent)).toEqual(["upon", "a"]);
     tell(model, 3, [part("w", 2, [3, 5])], [{ ...WRITTEN, length: 4 }]);
     expect(spans().slice(0, 2)).toEqual(before);
-    expect(spans().map((span) => span.textContent)).toEqual([" upon", " a", " time", "\n"]);
+    expect(spans().map((span) => span.textContent)).toEqual(["upon", "a", "time", "\n"]);
+    expect(root.querySelector(".gw-written")?.textContent).toBe(" upon a time\n");
     expect(root.dataset).toMatchObject({ node: "w", tokens: "5", status: "running" });
   });
 
@@ -125,7 +126,7 @@ describe("the tree", () => {
     press(tree, "ArrowDown");
     await settled();
     expect(model.get("leaf")).toBe("v");
-    expect(all(root, ".gw-written [data-at]").map((span) => span.textContent)).toEqual([" upon", " day"]);
+    expect(all(root, ".gw-written [data-at]").map((span) => span.textContent)).toEqual(["upon", "day"]);
     press(tree, "Delete");
     expect(model.sent.at(-1)).toMatchObject({ kind: "prune", node: "v", pruned: true });
     press(tree, "F2");

@@ -119,6 +119,15 @@ describe("the sampling rules", () => {
     ]);
   });
 
+  it("show what was cut first, however much stays", () => {
+    const { ids, logits } = draw(100, 4);
+    const rows = distribute(makeLogits(ids, logits, []), { ...OFF, topK: 50 }, 10, 3).rows;
+    expect(rows.map((row) => row.index)).toEqual([0, 1, 2, 3, 4, 5, 6, 50, 51, 52]);
+    expect(rows.map((row) => row.cut !== "").lastIndexOf(false)).toBe(6);
+    expect(distribute(makeLogits(ids, logits, []), OFF, 10, 3).rows.at(-1)?.index).toBe(9);
+    expect(distribute(makeLogits(ids, logits, []), { ...OFF, topK: 99 }, 10, 3).rows.length).toBe(8);
+  });
+
   it("stand the largest logits, minus infinity, and a vocabulary of none or one", () => {
     const one = makeLogits(new Int32Array([5]), new Float32Array([-1e30]), [5]);
     expect(distribute(one, { ...OFF, topP: 0.5, penalty: 2 }, 9)).toMatchObject({ kept: 1, sum: 1 });

@@ -27,14 +27,16 @@ export function app(play: Play): void {
       h(
         "div.gw-desk",
         {},
+        // Each in one element: what a part puts in later goes with it.
         h("main.gw-main", {}, (): Child => {
-          if (mode.value === "score") return scoring(play);
-          return [mode.value === "chat" ? chat(play) : prompt(play), sequences(play)];
+          if (mode.value === "score") return h("div.gw-stage", {}, scoring(play));
+          if (mode.value === "chat") return h("div.gw-stage", {}, chat(play));
+          return h("div.gw-stage", {}, prompt(play), sequences(play));
         }),
         h("aside.gw-aside", {}, side(play), knobs(play)),
         front(play),
       ),
-      () => mode.value !== "score" && [beams(play), tree(play)],
+      () => mode.value !== "score" && h("div", {}, beams(play), tree(play)),
       status(play),
     ),
     h("p.gw-hidden", { "aria-live": "polite" }, () => finished(play)),

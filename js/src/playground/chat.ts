@@ -5,6 +5,7 @@ import { type Child, follow, h } from "../dom";
 import { button, iconButton } from "../ui";
 import type { Play } from "./play";
 import { heighten, run } from "./prompt";
+import { sequences } from "./sequences";
 import type { Message } from "./traits";
 
 const ROLES: Readonly<Record<string, string>> = { system: "System", user: "You", assistant: "Model" };
@@ -14,21 +15,21 @@ export function chat(play: Play): Child {
   const { messages } = traits;
   const count = computed(() => messages.value.length);
   const roles = computed(() => messages.value.map(({ role }) => role).join());
-  return h(
-    "div.gw-talk",
-    {},
-    () => {
-      void roles.value; // rows are made again only where there are others
-      return Array.from({ length: count.value }, (_, i) => row(play, i));
-    },
-    () => (count.value === 0 || answered(play) ? reply(play) : null),
-  );
+  const talk = h("div.gw-talk", {}, () => {
+    void roles.value; // rows are made again only where there are others
+    return Array.from({ length: count.value }, (_, i) => row(play, i));
+  });
+  return [
+    talk,
+    h("div.gw-message.gw-answer", {}, h("span.gw-role", {}, "Model"), sequences(play)),
+    reply(play),
+  ];
 }
 
 /** Whether the shown text answers the messages as they stand. */
 function answered({ story, traits }: Play): boolean {
   const entry = story.entries.value.get(traits.leaf.value);
-  return entry?.kind === "written" && !entry.running;
+  return traits.messages.value.length > 0 && entry?.kind === "written" && !entry.running;
 }
 
 function row({ traits }: Play, i: number): Child {
@@ -66,7 +67,7 @@ function reply(play: Play): Child {
   const { traits, story } = play;
   const send = (): void => {
     const content = field.value.trim();
-    if (content === "") return;
+    if (content === "" || play.running.peek()) return;
     const said: Message[] = [...traits.messages.peek()];
     if (answered(play)) {
       const text = story
@@ -85,6 +86,7 @@ function reply(play: Play): Child {
       traits.messages.value = [...said, { role: "user", content }];
       traits.token.value = null;
     });
+    field.value = "";
     run(play);
   };
   const field = h("textarea", {
@@ -100,5 +102,11 @@ function reply(play: Play): Child {
       send();
     },
   }) as HTMLTextAreaElement;
-  return h("div.gw-message.gw-reply", {}, h("span.gw-role", {}, "You"), field, button("Send", send));
+  return h(
+    "div.gw-message.gw-reply",
+    {},
+    h("span.gw-role", {}, "You"),
+    field,
+    button("Send", send, { disabled: () => play.running.value }),
+  );
 }

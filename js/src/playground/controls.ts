@@ -41,7 +41,9 @@ export function controls(play: Play): Child {
     },
     set value(to: Mode) {
       scoring.value = to === "score";
-      if (to !== "score") traits.chat.value = to === "chat";
+      if (to === "score" || traits.chat.peek() === (to === "chat")) return;
+      traits.chat.value = to === "chat";
+      play.show(""); // a text is no answer in a talk, nor the other way round; both stay in the tree
     },
   } as Signal<Mode>;
   const modes = (): Options<Mode> => {

@@ -67,9 +67,9 @@ function totals({ score }: Play): Child {
     bytes,
   } = now.totals;
   const cell = (name: string, value: string, unit: string): Child =>
-    h("div", {}, h("dt", {}, name), h("dd", {}, h("b", {}, value), ` ${unit}`));
+    h("p", {}, h("span.gw-quiet", {}, name), h("br"), h("b", {}, value), ` ${unit}`);
   return h(
-    "dl.gw-totals",
+    "div.gw-totals",
     {},
     cell("log P = Σ log P(token | before)", fixed(nats, 2), "nats"),
     cell("perplexity", fixed(perplexity, 2), "per token"),

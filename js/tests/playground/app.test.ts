@@ -140,6 +140,44 @@ describe("the tree", () => {
   });
 });
 
+describe("modes", () => {
+  const mode = (root: HTMLElement, at: number): void => {
+    all<HTMLInputElement>(root, ".gw-controls .gw-choice input")[at]?.dispatchEvent(new Event("change"));
+  };
+
+  it("leave nothing of each other behind", async () => {
+    const { model, root } = await written();
+    mode(root, 2);
+    expect(all(root, ".gw-prompt").map((field) => field.getAttribute("aria-label"))).toEqual([
+      "Text to score",
+    ]);
+    expect(all(root, ".gw-branches").length).toBe(0);
+    mode(root, 1);
+    await settled();
+    expect(model.get("chat")).toBe(true);
+    expect(all(root, ".gw-prompt, .gw-written [data-at]").length).toBe(0);
+    expect(all(root, ".gw-reply, .gw-branches").length).toBe(2);
+    mode(root, 0);
+    expect(all(root, ".gw-prompt, .gw-written, .gw-branches").length).toBe(3);
+  });
+
+  it("chat sends what was answered along with the next message", async () => {
+    const { model, root } = await written();
+    model.hear({ chat: true, status: "ready", messages: [{ role: "user", content: "Hi" }] });
+    tell(model, 3, [], [{ ...WRITTEN, running: false, length: 2 }]);
+    const field = root.querySelector(".gw-reply textarea") as HTMLTextAreaElement;
+    field.value = "And?";
+    press(field, "Enter");
+    await settled();
+    expect(model.get("messages")).toEqual([
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "upon a" },
+      { role: "user", content: "And?" },
+    ]);
+    expect(model.sent.map((message) => message.kind)).toContain("run");
+  });
+});
+
 describe("a view", () => {
   it("leaves nothing behind", () => {
     const model = fakeModel(READY);

@@ -13,6 +13,7 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 PACKAGES := .venv/.packages
 MODULES := js/node_modules/.modules
+# The build writes all widgets at once; this one stands for them.
 BUNDLE := gptwidgets/static/heatmap.js
 JS_SOURCES := $(shell find js -path js/node_modules -prune -o -path js/tests -prune -o -type f -print 2>/dev/null)
 

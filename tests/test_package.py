@@ -17,7 +17,7 @@ import pytest
 import gptwidgets
 
 ROOT = Path(__file__).parent.parent
-FRONT_END = ["gptwidgets/static/heatmap.css", "gptwidgets/static/heatmap.js"]
+FRONT_END = [f"gptwidgets/static/{name}.{kind}" for name in ("heatmap", "playground") for kind in ("css", "js")]
 HEAVY = ["IPython", "anywidget", "ipywidgets", "pandas", "plotly", "torch", "transformers"]
 IMPORT = f"""
 import json, sys, time

@@ -17,7 +17,8 @@ import pytest
 import gptwidgets
 
 ROOT = Path(__file__).parent.parent
-FRONT_END = [f"gptwidgets/static/{name}.{kind}" for name in ("heatmap", "playground") for kind in ("css", "js")]
+BUNDLES = ("heatmap", "playground")
+FRONT_END = [f"gptwidgets/static/{name}.{kind}" for name in BUNDLES for kind in ("css", "js")]
 HEAVY = ["IPython", "anywidget", "ipywidgets", "pandas", "plotly", "torch", "transformers"]
 IMPORT = f"""
 import json, sys, time

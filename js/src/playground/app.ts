@@ -33,7 +33,7 @@ export function app(play: Play): void {
           if (mode.value === "chat") return h("div.gw-stage", {}, chat(play));
           return h("div.gw-stage", {}, prompt(play), sequences(play));
         }),
-        h("aside.gw-aside", {}, side(play), knobs(play)),
+        h("aside.gw-aside", {}, side(play), () => mode.value !== "score" && knobs(play)),
         front(play),
       ),
       () => mode.value !== "score" && h("div", {}, beams(play), tree(play)),

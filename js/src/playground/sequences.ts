@@ -1,6 +1,6 @@
 // What is written: one text, or those of one run side by side, which begin at one line and show where they part.
 import { computed } from "@preact/signals-core";
-import { type Child, h } from "../dom";
+import { type Child, follow, h } from "../dom";
 import { button } from "../ui";
 import { because } from "./figures";
 import { markdown } from "./markdown";
@@ -26,7 +26,7 @@ function build(play: Play, leaves: readonly string[]): Child {
     );
   }
   const many = leaves.length > 1;
-  return h(
+  const columns = h(
     "div.gw-columns",
     { "data-count": leaves.length, style: `--gw-count:${leaves.length}` },
     leaves.map((leaf, i) =>
@@ -45,6 +45,33 @@ function build(play: Play, leaves: readonly string[]): Child {
       ),
     ),
   );
+  if (many) {
+    follow(() => {
+      void play.story.grown.value;
+      const at = parting(play, leaves);
+      for (const old of columns.querySelectorAll(".gw-differs")) old.classList.remove("gw-differs");
+      for (const leaf of leaves) {
+        columns.querySelector(`[id="${play.id}-${leaf}-${at}"]`)?.classList.add("gw-differs");
+      }
+    });
+  }
+  return columns;
+}
+
+/** The first place where the texts are not the same; -1 where they are as far as they go. */
+function parting({ story }: Play, leaves: readonly string[]): number {
+  const ends = leaves.map((leaf) => story.length(leaf));
+  const end = Math.min(...ends);
+  const paths = leaves.map((leaf) => story.path(leaf));
+  const idAt = (k: number, at: number): number => {
+    const found = paths[k]?.findLast(([, from]) => at >= from);
+    return found ? story.tokens(found[0]).of("id", at - found[1]) : -1;
+  };
+  for (let at = 0; at < end; at++) {
+    const id = idAt(0, at);
+    if (leaves.some((_, k) => idAt(k, at) !== id)) return at;
+  }
+  return -1;
 }
 
 function blank({ traits }: Play): string {

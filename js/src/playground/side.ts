@@ -56,6 +56,7 @@ export function side(play: Play): Child {
     const start = performance.now();
     const token = there.peek();
     if (token) bars.draw(alternatives(token.tokens, token.own, story));
+    else if (scoring.peek()) bars.draw([]);
     else {
       const now = next.there.peek();
       const made = now && distribute(now.logits, knobsOf(play), ROWS, CUTS);
@@ -75,6 +76,7 @@ export function side(play: Play): Child {
   };
   follow(() => {
     void there.value;
+    void scoring.value;
     void next.there.value;
     void next.learned.value;
     knobsOf(play);
@@ -82,7 +84,7 @@ export function side(play: Play): Child {
   });
   onEnd(() => cancelAnimationFrame(frame));
   follow(() => {
-    sum.textContent = there.value ? "" : sumLine(result.value);
+    sum.textContent = there.value || scoring.value ? "" : sumLine(result.value);
   });
 
   return h(
@@ -95,7 +97,9 @@ export function side(play: Play): Child {
         const now = there.value;
         return now
           ? ["Position ", String(now.at), " ", h("bdi.gw-quoted", {}, named(now, play))]
-          : "Next token";
+          : scoring.value
+            ? "Token"
+            : "Next token";
       }),
       h("span.gw-push"),
       () => spot.value?.kept && iconButton("close", "Let go of this token (Escape)", () => play.keep(null)),
@@ -142,7 +146,11 @@ function alternatives(tokens: Tokens, own: number, story: Play["story"]): readon
   return bars;
 }
 
-function facts({ story, traits, next }: Play, token: Place | undefined, made: Distribution | null): Child {
+function facts(
+  { story, traits, next, scoring }: Play,
+  token: Place | undefined,
+  made: Distribution | null,
+): Child {
   if (token) {
     const { tokens, own, node } = token;
     const log = tokens.of("logprob", own);
@@ -161,6 +169,7 @@ function facts({ story, traits, next }: Play, token: Place | undefined, made: Di
     ];
     return parts.filter(Boolean).join(" · ");
   }
+  if (scoring.value) return "Point at a token of the scored text.";
   if (traits.status.value === "running") return "Being written; this is what stood before it.";
   if (next.error.value) return next.error.value;
   if (!made) return "Write a prompt to see what comes next.";

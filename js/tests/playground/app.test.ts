@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { fakeModel, settled } from "../fake";
 import { all, button, press } from "../heatmap/view";
-import { answer, entry, logits, part, READY, show, tell } from "./kernel";
+import { answer, entry, logits, part, READY, show, tell, views } from "./kernel";
 
 const PROMPT = entry("p", { kind: "prompt", length: 1, preview: "Once" });
 const WRITTEN = entry("w", { parent: "p", at: 1, running: true });
@@ -67,6 +67,26 @@ describe("writing", () => {
     expect(one.style.backgroundColor).not.toBe(surprise);
     model.hear({ color: "none" });
     expect(one.style.backgroundColor).toBe("");
+  });
+});
+
+describe("texts side by side", () => {
+  it("begin at one line, say what is theirs, and mark where they part", async () => {
+    const { model, root } = await written();
+    const both = [
+      { ...WRITTEN, sequence: "r", sampling: { temperature: 1 } },
+      entry("v", { parent: "p", at: 1, sequence: "r", seed: 2, sampling: { temperature: 0 } }),
+    ];
+    tell(model, 3, [part("v", 0, [1, 4, 3]), part("w", 2, [3])], both);
+    const columns = all<HTMLElement>(root, ".gw-column");
+    expect(columns.map((one) => one.querySelector(".gw-bar")?.textContent)).toEqual([
+      "T 1 · seed 1 · writing",
+      "T 0 · seed 2",
+    ]);
+    const differs = (): (string | null)[] => all(root, ".gw-differs").map((span) => span.textContent);
+    expect(differs()).toEqual(["a", "day"]);
+    tell(model, 4, [part("v", 3, [3])]);
+    expect(differs()).toEqual(["a", "day"]);
   });
 });
 
@@ -183,8 +203,10 @@ describe("a view", () => {
     const model = fakeModel(READY);
     const before = model.listeners();
     const root = show(model);
-    expect(root.isConnected).toBe(true);
-    expect(before).toBe(0);
+    expect(model.listeners()).toBeGreaterThan(before);
+    for (const end of views.splice(0)) end();
+    expect(root.isConnected).toBe(false);
+    expect(model.listeners()).toBe(before);
   });
 
   it("says what goes wrong, and what to do", () => {

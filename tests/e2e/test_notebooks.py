@@ -1,4 +1,4 @@
-"""Each notebook, from top to bottom in the real JupyterLab: its heatmaps get ready, nothing complains."""
+"""Each notebook, from top to bottom in the real JupyterLab: its widgets get ready, nothing complains."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.lab import Lab
+from tests.e2e.lab import PATIENCE, Lab
 
+SETTLED = '[data-status="ready"], [data-status="empty"]'
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
@@ -21,5 +22,8 @@ def test_a_notebook_runs_and_its_widgets_paint(lab: Lab, path):
         if page.shows_heatmap(index):
             page.heatmap(index)
             painted += 1
-    assert painted, f"{path.name} shows no heatmap"
+        for playground in page.output(index).locator(".gw-playground").all():
+            playground.and_(page.page.locator(SETTLED)).wait_for(timeout=PATIENCE)
+            painted += 1
+    assert painted, f"{path.name} shows no widget"
     assert page.errors == []

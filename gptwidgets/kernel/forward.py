@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gptwidgets.errors import ClosedError
-from gptwidgets.kernel.cache import new_cache, take_rows
+from gptwidgets.kernel.cache import copy_prefix, new_cache, take_rows
 from gptwidgets.kernel.prefill import evaluation
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Reader:
         self._cancel = cancel
         self._reuse = reuse
         self._cache: Any = None
+        self._trains: bool | None = None
         self._text: Tensor | None = None  # all of it, for the few models that keep no cache
 
     def begin(self, ids: Sequence[int], n: int = 1) -> Tensor:
@@ -91,7 +92,9 @@ class Reader:
             if self._cache is None and self._text is None:
                 self._cache = new_cache(model)
             keep: dict[str, Any] = {"logits_to_keep": last} if model._supports_logits_to_keep() else {}
-            with evaluation(model):
+            if self._trains is None:  # looked at once: a model has hundreds of modules
+                self._trains = any(module.training for module in model.modules())
+            with evaluation(model) if self._trains or model.training else nullcontext():
                 out = model(input_ids=ids, past_key_values=self._cache, use_cache=True, **keep)
         self._cache = getattr(out, "past_key_values", None)
         if self._cache is None:
@@ -104,6 +107,14 @@ class Reader:
             take_rows(self._cache, rows, self._gpt.device)
         if self._text is not None:
             self._text = self._text[rows]
+
+    def leave(self, row: int, text: Sequence[int]) -> None:
+        """Keeps what was read of a sequence that has ended for a later run."""
+        if self._reuse and self._cache is not None:
+            length = int(self._cache.get_seq_length())
+            copy = copy_prefix(self._cache, row, length)
+            if copy is not None:
+                self._gpt.prefixes.put(copy, [text])
 
     def close(self, texts: Sequence[Sequence[int]] = ()) -> None:
         """Gives the cache back.

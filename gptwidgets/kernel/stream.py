@@ -189,10 +189,13 @@ class Stream(Iterator[Step]):
         keep = [at for at, row in enumerate(self._rows) if self.reasons[row] is None]
         if len(keep) == len(self._rows):
             return
-        self._rows = [self._rows[at] for at in keep]
+        before, self._rows = self._rows, [self._rows[at] for at in keep]
         if keep and self._reader is not None:
             self._batch = self._rows
             with torch.inference_mode():
+                for at, row in enumerate(before):
+                    if self.reasons[row] is not None:
+                        self._reader.leave(at, self._text(row))
                 self._reader.keep_rows(keep)
                 self._next = self._next[keep]
                 self._ids = None if self._ids is None else self._ids[keep]
@@ -221,6 +224,8 @@ class Stream(Iterator[Step]):
 
     def _let_go(self, *, keep: bool) -> None:
         if self._reader is not None:
-            texts = [[*self.prompt_ids, *(token.id for token in self._tokens[row])] for row in self._batch]
-            self._reader.close(texts if keep else ())
+            self._reader.close([self._text(row) for row in self._batch] if keep else ())
         self._reader = self._chooser = self._ids = self._next = None
+
+    def _text(self, row: int) -> list[int]:
+        return [*self.prompt_ids, *(token.id for token in self._tokens[row])]

@@ -249,8 +249,7 @@ class Worker:
             ClosedError: after `close()`.
         """
         future: JobFuture[T] = JobFuture(token or CancelToken())
-        if not self.is_current:
-            threads.release()
+        threads.release()
         with self._queue.changed:
             if self._queue.closed:
                 raise ClosedError("This model is closed; load it again with gw.load().")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.e2e.lab import NotebookPage, start
+from tests.e2e.lab import PATIENCE, NotebookPage, start
 
 FOLDER = Path(__file__).parents[2] / "notebooks" / "pictures"
 WIDTH = 1100  # CSS pixels of the widget; two device pixels each
@@ -27,23 +27,34 @@ def long_text(page: NotebookPage) -> int:
     )
 
 
-PICTURES = [heatmap, long_text]
+def playground(page: NotebookPage) -> int:
+    """A story, a branch of it, and what comes next."""
+    return page.run(
+        "play = gw.Playground(gpt, 'Once upon a time there was a', temperature=0.8, top_p=0.9, seed=1,"
+        " max_new_tokens=40)\n"
+        "story = play.run().wait()\n"
+        "play.branch(12, ' and').wait()\nplay"
+    )
+
+
+PICTURES = {heatmap: "gw-heatmap", long_text: "gw-heatmap", playground: "gw-playground"}
 
 
 def main() -> None:
     with start() as lab:
         page = lab.open([LOAD], scale=2)
         page.run_cell(0)
-        for make in PICTURES:
+        for make, name in PICTURES.items():
             index = make(page)
-            page.heatmap(index)
+            widget = page.output(index).locator(f'.{name}[data-status="ready"]').first
+            widget.wait_for(timeout=PATIENCE)
             for theme in ("light", "dark"):
                 page.theme(theme)
                 page.resize(WIDTH, index=index)
                 page.settle()
                 path = FOLDER / f"{make.__name__}-{theme}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                page.heatmap(index).screenshot(path=path)
+                widget.screenshot(path=path)
                 # A third of the bytes in the repository, and no difference that an eye would see.
                 Image.open(path).convert("RGB").quantize(255).save(path, optimize=True)
                 print(path.relative_to(FOLDER.parents[1]), path.stat().st_size // 1024, "KiB")

@@ -6,10 +6,9 @@ import { isWhole, regionOf } from "./viewport";
 /** The kind of the chosen head and its caption; the title names means and maxima already. */
 export function kindAndCaption(traits: HeatTraits): readonly [kind: string, caption: string] {
   const [layer, head] = [traits.layer.value, traits.head.value];
-  const merged = [layer, head].filter((which) => typeof which === "string");
-  if (new Set(merged).size > 1) return ["", ""]; // a mean of maxima is neither
+  const merged = [...new Set([layer, head].filter((which) => typeof which === "string"))].join(" of ");
   const kind = traits.kindOf.value.find(([one, other]) => one === layer && other === head)?.[2] ?? "";
-  return [merged.length > 0 ? "" : kind, traits.kinds.value[merged[0] ?? kind] ?? ""];
+  return [merged ? "" : kind, traits.kinds.value[merged || kind] ?? ""];
 }
 
 /** What is hidden, masked or shared, one short phrase each; `sampled`: only some queries were looked at. */

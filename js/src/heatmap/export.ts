@@ -22,7 +22,8 @@ export async function exportAs(format: Format, panels: Panels): Promise<void> {
     download(await toBlob(drawPicture(panels, { width: 900, ratio: 2 })), name);
     return;
   }
-  const { content, buffers } = await wire.request("export", { format }, { timeout: 120_000 });
+  const { dark } = panels.theme.peek();
+  const { content, buffers } = await wire.request("export", { format, dark }, { timeout: 120_000 });
   const bytes = (buffers[0] ?? new Uint8Array()).slice();
   download(new Blob([bytes], { type: String(content["mime"] ?? "") }), String(content["name"] || name));
 }

@@ -38,14 +38,14 @@ describe("what must be known to read a picture", () => {
 });
 
 describe("the kind of a merged head", () => {
-  const kinds = { mean: "What most share.", max: "The largest." };
+  const kinds = { mean: "What most share.", max: "The largest.", "mean of max": "The mean of the largest." };
   const of = (layer: unknown, head: unknown) =>
     kindAndCaption(bench({ ...READY, kinds, layer, head }).traits);
 
-  it("is left to the title, and a mean of maxima is called neither", () => {
+  it("is left to the title, and a mean of maxima has a caption of its own", () => {
     expect(of(1, "max")).toEqual(["", "The largest."]);
     expect(of("mean", "mean")).toEqual(["", "What most share."]);
-    expect(of("mean", "max")).toEqual(["", ""]);
+    expect(of("mean", "max")).toEqual(["", "The mean of the largest."]);
   });
 });
 

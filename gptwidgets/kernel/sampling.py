@@ -8,12 +8,13 @@ The rules apply in transformers' order: repetition penalty (Keskar et al. 2019, 
 from __future__ import annotations
 
 import difflib
-import math
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
 MAX_TEMPERATURE = 100.0
+MIN_TEMPERATURE = 1e-6  # but for 0: logits that are divided by less overflow, and then nothing can be chosen
+PENALTIES = (1e-3, 1e3)
 MAX_SEED = 2**63
 MAX_BEAMS = 32
 
@@ -23,12 +24,13 @@ class Sampling:
     r"""The settings of a run.
 
     Attributes:
-        temperature: divides the logits; 0 always takes the most probable token (greedy), at most 100.
+        temperature: divides the logits; 0 always takes the most probable token (greedy), at most 100. Between
+            0 and 1e-6 there is none: the logits would overflow.
         top_k: only the k most probable tokens stay; 0 for all.
         top_p: only the most probable tokens stay that together have this probability, 0 < p <= 1.
         min_p: only tokens stay with at least this share of the best one's probability, 0 <= p <= 1.
         repetition_penalty: what is in the text already has its positive logits divided, its negative ones
-            multiplied by this; 1 changes nothing, above 0.
+            multiplied by this; 1 changes nothing, 0.001 to 1000.
         max_new_tokens: how many tokens at most.
         stop: texts at which to stop; each is kept at the end of what was written.
         seed: where chance begins, 0 <= seed < 2⁶³; None for a fresh one, which the run reports.
@@ -64,12 +66,16 @@ class Sampling:
             "top_k": _whole("top_k", self.top_k, 0),
             "top_p": _real("top_p", self.top_p, 0, 1, open_below=True),
             "min_p": _real("min_p", self.min_p, 0, 1),
-            "repetition_penalty": _real("repetition_penalty", self.repetition_penalty, 0, open_below=True),
+            "repetition_penalty": _real("repetition_penalty", self.repetition_penalty, *PENALTIES),
             "max_new_tokens": _whole("max_new_tokens", self.max_new_tokens, 1),
             "stop": _texts(self.stop),
             "seed": None if self.seed is None else _whole("seed", self.seed, 0, MAX_SEED - 1, "below 2⁶³"),
             "beams": _whole("beams", self.beams, 1, MAX_BEAMS),
         }
+        if 0 < checked["temperature"] < MIN_TEMPERATURE:
+            raise ValueError(
+                f"temperature must be 0 (greedy) or at least {MIN_TEMPERATURE:g}, not {self.temperature:g}."
+            )
         if checked["beams"] > 1 and checked["temperature"] not in {0.0, 1.0}:
             raise ValueError(
                 "Beam search leaves nothing to chance: with beams > 1 leave temperature out (or at 0)."
@@ -130,14 +136,14 @@ def _known(settings: dict[Any, Any]) -> None:
             raise TypeError(f"Sampling has no {name!r}: {hint}")
 
 
-def _real(name: str, value: Any, low: float, high: float = math.inf, *, open_below: bool = False) -> float:
+def _real(name: str, value: Any, low: float, high: float, *, open_below: bool = False) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or type(value).__name__ == "bool":
         raise TypeError(f"{name} must be a number, not {value!r}.")
     number = float(value)
-    inside = (number > low if open_below else number >= low) and number <= high and math.isfinite(number)
+    inside = (number > low if open_below else number >= low) and number <= high  # nan is not
     if not inside:
         span = f"above {low:g}" if open_below else f"at least {low:g}"
-        span += f" and at most {high:g}" if math.isfinite(high) else " and finite"
+        span += f" and at most {high:g}"
         raise ValueError(f"{name} must be {span}, not {number:g}.")
     return number
 

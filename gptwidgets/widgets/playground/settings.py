@@ -150,7 +150,8 @@ class Settings(BaseWidget):
 
     @sampling.setter
     def sampling(self, sampling: Sampling | Mapping[str, Any]) -> None:
-        rules = checked_sampling(sampling if isinstance(sampling, Sampling) else dict(sampling)).to_dict()
+        given = dict(sampling) if isinstance(sampling, Mapping) else sampling
+        rules = checked_sampling(given).to_dict()
         with self.hold_sync(), self.hold_trait_notifications():
             for name, value in rules.items():
                 setattr(self, _trait(name), value)

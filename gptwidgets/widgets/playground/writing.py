@@ -284,8 +284,9 @@ class Writing(Settings):
         with self._lock:
             if not self._runs:
                 more["story"], more["story_columns"] = whole_story(self.nodes, self._vocabulary)
-                some = any(node.kind != "prompt" for node in self.nodes)
-                more["status"] = "closed" if self._gpt.closed else "ready" if some else "empty"
+                if not self._gpt.closed:  # whoever changes the text has left an error behind
+                    some = any(node.kind != "prompt" for node in self.nodes)
+                    more |= {"status": "ready" if some else "empty", "error": {}}
             self._say(tree=self._tree_told(), **more)
         if nodes:
             self._flusher.touch(*nodes, entry=True)
@@ -293,7 +294,5 @@ class Writing(Settings):
 
     def halt(self) -> None:
         """Stops every run of this playground, those that wait, too."""
-        with self._lock:
-            runs = list(self._runs)
-        for run in reversed(runs):  # the waiting ones first, or the next would begin
+        for run in reversed(list(self._runs)):  # the waiting ones first, or the next would begin
             run.stop()

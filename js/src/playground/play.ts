@@ -83,6 +83,11 @@ export function playOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Pl
   const { traits, story } = parts;
   const said = signal("");
   const scoring = signal(false);
+  // A value that cannot be is put right by its trait; here stands why.
+  const refused = ({ content }: Answer): void => {
+    said.value = String(content["message"]);
+  };
+  parts.wire.onEvent("refused", refused, ends);
   const show = (leaf: string): void => {
     batch(() => {
       traits.leaf.value = leaf;

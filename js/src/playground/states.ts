@@ -65,7 +65,8 @@ export function notes({ traits, connection, said, story }: Play): Child {
       const what = story.entries.value.size > 0 ? "this is what was saved" : "nothing was saved";
       all.unshift(`No kernel answers: ${what}. Run the cell to go on.`);
     }
-    if (traits.status.value !== "error" && traits.error.value.message) all.push(traits.error.value.message);
+    const { message, action } = traits.error.value;
+    if (traits.status.value !== "error" && message) all.push([message, action].filter(Boolean).join(" "));
     if (said.value) all.push(said.value);
     return all;
   };

@@ -87,8 +87,10 @@ export function tree(play: Play): Child {
         role: "treeitem",
         "aria-level": row.depth + 1,
         "aria-selected": () => traits.leaf.value === id,
-        "aria-label": () =>
-          `${label(entry)}, ${story.tokens(id).length} tokens, ${because(entry.reason) || entry.kind}`,
+        "aria-label": () => {
+          void story.grown.value;
+          return `${label(entry)}, ${story.tokens(id).length} tokens, ${because(entry.reason) || entry.kind}`;
+        },
         "data-kind": entry.kind,
         "data-pruned": entry.pruned === true,
         "data-running": entry.running === true,

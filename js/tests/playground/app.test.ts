@@ -209,6 +209,20 @@ describe("a view", () => {
     expect(model.listeners()).toBe(before);
   });
 
+  it("says why a value was refused", () => {
+    const model = fakeModel(READY);
+    const root = show(model);
+    const message = "top_p must be above 0 and at most 1, not 7.";
+    model.emit("msg:custom", { type: "event", kind: "refused", seq: 1, trait: "top_p", message }, []);
+    expect(root.querySelector(".gw-notes")?.textContent).toBe(message);
+  });
+
+  it("says what to do where the model was closed", () => {
+    const error = { type: "ClosedError", message: "tiny was closed.", action: "Load it again." };
+    const root = show(fakeModel({ ...READY, status: "closed", error }));
+    expect(root.querySelector(".gw-notes")?.textContent).toContain("tiny was closed. Load it again.");
+  });
+
   it("says what goes wrong, and what to do", () => {
     const error = { type: "PromptError", message: "<i>Too long</i>", action: "Shorten it." };
     const root = show(fakeModel({ ...READY, status: "error", error }));

@@ -13,6 +13,7 @@ export function greet(wire: Wire, ends: AbortSignal): ReadonlySignal<Connection>
   const connection = signal<Connection>("waiting");
   let timer: ReturnType<typeof setTimeout> | undefined;
   const hello = (): void => {
+    clearTimeout(timer);
     wire
       .hello(ANSWER)
       .then(() => {
@@ -25,6 +26,7 @@ export function greet(wire: Wire, ends: AbortSignal): ReadonlySignal<Connection>
       });
   };
   hello();
+  wire.onLine(hello, ends); // a kernel that died, or was started anew
   ends.addEventListener("abort", () => clearTimeout(timer), { once: true });
   return connection;
 }

@@ -34,6 +34,8 @@ export interface Wire {
   hello(timeout?: number): Promise<Answer>;
   /** Calls back for each event of a kind, in the order of their numbers. */
   onEvent(kind: string, callback: (event: Answer) => void, ends: AbortSignal): void;
+  /** Calls back when the host says that the line to the kernel was cut, or is there again: then `hello` says which. */
+  onLine(callback: () => void, ends: AbortSignal): void;
   /** How many requests wait for an answer. */
   pending: () => number;
 }
@@ -133,6 +135,14 @@ export function createWire(model: AnyModel, ends: AbortSignal): Wire {
       return greeting;
     },
     onEvent: events.listen,
+    onLine(callback, until) {
+      const changed = (): void => {
+        greeting = undefined;
+        callback();
+      };
+      model.on("comm_live_update", changed);
+      until.addEventListener("abort", () => model.off("comm_live_update", changed));
+    },
     pending: () => waiting.size,
   };
 }

@@ -103,7 +103,8 @@ export function playOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Pl
     mode: computed(() => (scoring.value ? "score" : traits.chat.value ? "chat" : "text")),
     shown: computed(() => together(story, traits.leaf.value)),
     said,
-    running: computed(() => traits.status.value === "running"),
+    // What a notebook was saved with, or a kernel died of, goes on no more.
+    running: computed(() => traits.status.value === "running" && parts.connection.value !== "silent"),
     side: signal<"a" | "b">("a"),
     async ask(kind, body) {
       said.value = "";

@@ -154,6 +154,12 @@ class NotebookPage:
         self.run_cell(index, may_fail=may_fail)
         return index
 
+    def begin(self, source: str) -> int:
+        """Append a cell with this source, run it, and return its number at once."""
+        index = self.page.evaluate("source => gwTest.append(source)", source)
+        self.page.evaluate("index => gwTest.begin(index)", index)
+        return index
+
     def value(self, expression: str) -> str:
         """Return `repr` of a Python expression, evaluated in the kernel outside of any cell."""
         return self.page.evaluate("code => gwTest.value(code)", expression)
@@ -241,9 +247,25 @@ class NotebookPage:
         self.page.evaluate("() => gwTest.save()")
         return nbformat.read(self.path, as_version=4)
 
+    def reload(self) -> None:
+        """Load the page again, as the user would; the kernel goes on meanwhile."""
+        self.page.reload(wait_until="domcontentloaded")
+        self.wait_idle()
+        self.errors.clear()  # as in `Lab.open`
+
+    def interrupt(self) -> None:
+        """Interrupt the kernel, as the user would by the notebook's stop button."""
+        self.page.evaluate("() => gwTest.interrupt()")
+
     def restart(self) -> None:
         """Restart the kernel and wait for the new one."""
         self.page.evaluate("() => gwTest.restart()")
+        self.wait_idle()
+
+    def kill(self) -> None:
+        """Kill the kernel, as a system without memory would, and wait for the one that Jupyter starts."""
+        self.page.evaluate("() => gwTest.kill()")
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()  # Jupyter tells of it in a window
         self.wait_idle()
 
     def shutdown(self) -> None:

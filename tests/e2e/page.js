@@ -36,10 +36,14 @@ window.gwTest = (() => {
     if (dark) await theme(name);
   }
 
-  async function run(index) {
+  async function begin(index) {
     await show(index);
     book().activeCellIndex = index;
-    await app().commands.execute("notebook:run-cell");
+    return { ran: app().commands.execute("notebook:run-cell") };
+  }
+
+  async function run(index) {
+    await (await begin(index)).ran;
     await until(idle, `cell ${index}`, 600);
     const outputs = cell(index).model.outputs.toJSON();
     const error = outputs.find((output) => output.output_type === "error");
@@ -94,8 +98,20 @@ window.gwTest = (() => {
     return answer.data["text/plain"];
   }
 
+  async function kill() {
+    const kernel = session().session.kernel;
+    let gone = false;
+    kernel.statusChanged.connect((_, status) => {
+      gone ||= status === "autorestarting" || status === "dead";
+    });
+    const code = "import os; os.kill(os.getpid(), 9)";
+    kernel.requestExecute({ code, silent: true, store_history: false }).done.catch(() => {}); // it never answers
+    await until(() => gone, "Jupyter to see that the kernel is gone");
+  }
+
   return {
-    idle, theme, prepare, run, append, show, mark, settle, value,
+    idle, theme, prepare, run, append, show, mark, settle, value, kill,
+    begin: (index) => begin(index).then(() => {}),
     // Known from the outputs themselves: the page may still be about to draw them.
     heatmaps: (index) => cell(index).model.outputs.toJSON().filter(({ data }) =>
       data?.["application/vnd.jupyter.widget-view+json"] && `${data["text/plain"]}`.startsWith("AttentionHeatmap("),
@@ -107,6 +123,7 @@ window.gwTest = (() => {
       return (area.querySelector(".jp-OutputArea-output") ?? area).getBoundingClientRect().width;
     },
     save: () => panel().context.save(),
+    interrupt: () => session().session.kernel.interrupt(),
     restart: () => session().session.kernel.restart(),
     shutdown: () => session().session.kernel.shutdown(),
   };

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
-ROOT = Path(__file__).parents[2]
-EVIL = "</script><img src=x onerror=window.pwned=1>"
-SETUP = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-import gptwidgets as gw
-from tests.widgets.conftest import causal, tiny
+from tests.e2e import playing
+from tests.e2e.playing import becomes, button, rows, written
 
-gpt = tiny()
+EVIL = "</script><img src=x onerror=window.pwned=1>"
+SETUP = f"""{playing.SETUP}
+from tests.widgets.conftest import causal
 evil = {EVIL!r}
 """
 
@@ -75,3 +72,62 @@ def test_a_model_closed_under_the_widget(page):
     expect(heat).to_contain_text("The model was closed")
     heat.get_by_role("grid").press("ArrowDown")
     assert page.value("heat.weights().shape") == "(14, 14)"
+
+
+LINKS = EVIL + " [a](javascript:pwned=1) **b** [c](https://example.org)"
+
+
+@pytest.mark.parametrize("markdown", [False, True])
+def test_what_a_model_writes_stays_text(page, markdown):
+    play = playing.show(
+        page,
+        f"play = gw.Playground(obeying({LINKS.encode()!r}, gated=False), '<img src=x onerror=pwned=1>', "
+        f"title='<b>x</b>', markdown={markdown}, max_new_tokens={len(LINKS)})\nplay.run().wait()\n"
+        "play.rename('<img src=x onerror=pwned=1>')",
+        status="ready",
+    )
+    expect(play).to_contain_text(" [a](javascript:pwned=1)")
+    if not markdown:
+        written(play).locator("[data-at]").last.click()
+        rows(play).first.hover()
+    page.settle()
+    assert not pwned(page.page)
+    expect(play.locator("img, a[href^=javascript]")).to_have_count(0)
+    expect(play.locator("b:text('x')")).to_have_count(0)
+    links = play.locator("a")
+    expect(links).to_have_count(int(markdown))
+    if markdown:
+        expect(links).to_have_attribute("href", "https://example.org/")
+        expect(links).to_have_attribute("rel", re.compile("noopener"))
+
+
+@pytest.mark.parametrize(("prompt", "words"), [("", "nothing to read"), ("x" * 5000, "shorten the prompt")])
+def test_a_prompt_that_cannot_be_read_is_refused_in_words_and_the_next_run_works(page, prompt, words):
+    play = playing.show(
+        page, f"play = gw.Playground(gpt, {prompt!r}, temperature=0, max_new_tokens=5)", status="empty"
+    )
+    button(play, "Run").click()
+    becomes(play, "error")
+    expect(play.get_by_role("alert")).to_contain_text(words)
+    play.get_by_role("textbox", name="Prompt").fill("now")
+    play.get_by_role("textbox", name="Prompt").press("Control+Enter")
+    becomes(play, "ready")
+    expect(play.get_by_role("alert")).to_have_count(0)
+    expect(written(play).locator("[data-at]")).to_have_count(5)
+
+
+def test_a_setting_that_cannot_be_is_put_right_and_said(page):
+    play = playing.show(page, "play = gw.Playground(gpt, 'ab', max_new_tokens=5)", status="empty")
+    for name, typed, words in [
+        ("Top-p", "0", "top_p must be above 0 and at most 1, not 0."),
+        ("Temperature", "1e-9", "temperature must be 0 (greedy) or at least 1e-06, not 1e-09."),
+    ]:
+        field = play.get_by_label(f"{name}, exactly")
+        field.fill(typed)
+        field.blur()
+        expect(play.locator(".gw-notes")).to_have_text(words)
+        expect(field).to_have_value("1")
+    assert page.value("(play.temperature, play.top_p)") == "(1.0, 1.0)"
+    button(play, "Run").click()
+    becomes(play, "ready")
+    expect(play.locator(".gw-notes")).to_have_count(0)

@@ -140,6 +140,7 @@ function knob(play: Play, what: Knob): Child {
     step: what.step,
     title: what.title,
     "aria-label": `${what.label}, exactly`,
+    onkeydown: entered,
     onchange: () => {
       const typed = Number(field.value);
       if (field.value !== "" && Number.isFinite(typed)) value.value = Math.min(what.most, Math.max(0, typed));
@@ -218,6 +219,11 @@ export function knobs(play: Play): Child {
   );
 }
 
+/** Enter takes what was typed; the page around us may keep the browser from doing so. */
+function entered(event: Event): void {
+  if ((event as KeyboardEvent).key === "Enter") event.currentTarget?.dispatchEvent(new Event("change"));
+}
+
 /** Something else to compare with. */
 const contrast = (temperature: number): number => (temperature === 0 ? 1 : 0);
 
@@ -228,6 +234,7 @@ function number(label: string, title: string, value: Signal<number>, low: number
     max: high,
     step: 1,
     value: () => String(value.value),
+    onkeydown: entered,
     onchange: () => {
       const typed = Math.round(Number(field.value));
       if (field.value !== "" && Number.isFinite(typed)) value.value = Math.min(high, Math.max(low, typed));
@@ -243,6 +250,7 @@ function seed({ traits }: Play): Child {
     inputmode: "numeric",
     placeholder: "fresh",
     value: () => (traits.seed.value === null ? "" : String(traits.seed.value)),
+    onkeydown: entered,
     onchange: () => {
       const typed = field.value.trim();
       const whole = Number(typed);
@@ -266,6 +274,7 @@ function stops({ stopAt }: PlayTraits): Child {
     type: "text",
     placeholder: "\\n\\n | END",
     value: () => stopAt.value.map(written).join(" | "),
+    onkeydown: entered,
     onchange: () => {
       stopAt.value = field.value
         .split(" | ")

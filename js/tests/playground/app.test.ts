@@ -128,7 +128,7 @@ describe("alternatives", () => {
     const sent = model.sent.length;
     const k = root.querySelector<HTMLInputElement>("[aria-label='Top-k, exactly']") as HTMLInputElement;
     k.value = "2";
-    k.dispatchEvent(new Event("change"));
+    k.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
     await settled();
     expect(rows(root).map(([, , ruled]) => ruled)).toEqual(["0.731", "0.269", "top-k", "top-k"]);
     expect(root.querySelector(".gw-sum")?.textContent).toBe("Σ 2 of 4 tokens stay: 0.881 before, 1 after");

@@ -17,16 +17,19 @@ MODULES := js/node_modules/.modules
 BUNDLE := gptwidgets/static/heatmap.js
 JS_SOURCES := $(shell find js -path js/node_modules -prune -o -path js/tests -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help lab test bench format pictures setup model browser clean
+.PHONY: help lab test test-remote bench format pictures setup model browser clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 lab: setup model ## set everything up and open JupyterLab on the first notebook
 	.venv/bin/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/01_attention.ipynb $(LAB_FLAGS)
 
 test: setup model browser ## run every check and every test
 	$(PY) -m tests
+
+test-remote: setup model ## try gw.connect on llama.cpp's server, which is compiled once
+	GPTWIDGETS_REMOTE=1 $(PY) -m pytest tests/remote/test_real.py
 
 bench: setup model browser ## measure, beside the peers and the bare platform
 	$(PY) -m tests.benchmarks

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.gpt import GPT
     from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.kernel.sampling import Sampling
+    from gptwidgets.remote.connecting import connect
     from gptwidgets.verbs import load
     from gptwidgets.widgets.heatmap import AttentionHeatmap
     from gptwidgets.widgets.playground.playground import Playground
@@ -31,6 +32,7 @@ _HOME = {
     "AttentionRecord": "gptwidgets.kernel.record",
     "Playground": "gptwidgets.widgets.playground.playground",
     "Sampling": "gptwidgets.kernel.sampling",
+    "connect": "gptwidgets.remote.connecting",
     "load": "gptwidgets.verbs",
 }
 
@@ -41,6 +43,7 @@ __all__ = [
     "Playground",
     "Sampling",
     "__version__",
+    "connect",
     "errors",
     "load",
 ]

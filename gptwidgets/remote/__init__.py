@@ -1,0 +1,1 @@
+"""GPTs that are served elsewhere, over the API that OpenAI began and vLLM, SGLang and llama.cpp share."""

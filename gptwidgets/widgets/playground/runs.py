@@ -27,6 +27,7 @@ ACTIONS = {
     "ClosedError": "Load the model again with gw.load() and make a new playground.",
     "ValueError": "Change the settings.",
     "TypeError": "Change the settings.",
+    "RemoteError": "Check the server, then run it again.",
 }
 ANYWAY = "Run it again; if that does not help, restart the kernel."
 

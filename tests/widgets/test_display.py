@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gptwidgets.widgets import display
+from gptwidgets.widgets import display, standing
 from gptwidgets.widgets.heatmap import AttentionHeatmap
 from tests.widgets.conftest import FakePage, causal
 
@@ -58,11 +58,11 @@ class Notebook:
 @pytest.fixture
 def notebook(monkeypatch):
     made = Notebook()
-    monkeypatch.setattr(display, "shell_here", lambda: made)
-    monkeypatch.setattr(display, "publish", made.publish)
+    monkeypatch.setattr(standing, "shell_here", lambda: made)
+    monkeypatch.setattr(standing, "publish", made.publish)
     monkeypatch.setattr(display, "PICTURE_WITHIN", 0.05)
-    monkeypatch.setattr(display, "ANSWER_WITHIN", 3600.0)
-    monkeypatch.setattr(display, "_of_cell", {})
+    monkeypatch.setattr(standing, "ANSWER_WITHIN", 3600.0)
+    monkeypatch.setattr(standing, "_of_cell", {})
     monkeypatch.setattr(AttentionHeatmap, "_python_picture", lambda *_: PNG + b"python")
     return made
 
@@ -71,7 +71,7 @@ def notebook(monkeypatch):
 def later(monkeypatch) -> list:
     """What would be done after some seconds, to be done by hand."""
     jobs: list = []
-    monkeypatch.setattr(display, "after", lambda _seconds, job: jobs.append(job))
+    monkeypatch.setattr(standing, "after", lambda _seconds, job: jobs.append(job))
     return jobs
 
 
@@ -146,7 +146,7 @@ def test_where_nobody_looks_no_cell_puts_another_to_sleep(notebook, weights):
 
 
 def test_a_sentence_appears_when_no_page_answers_and_goes_when_one_does(notebook, weights, monkeypatch):
-    monkeypatch.setattr(display, "ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr(standing, "ANSWER_WITHIN", 0.05)
     heat = AttentionHeatmap(weights).wait(20)
     notebook.show(heat)
     notebook.until(lambda: "text/html" in notebook.still)
@@ -168,7 +168,7 @@ def test_no_sentence_where_a_page_answered(notebook, later, weights):
 
 
 def test_in_a_terminal_there_is_only_the_text(notebook, weights, monkeypatch):
-    monkeypatch.setattr(display, "shell_here", lambda: None)
+    monkeypatch.setattr(standing, "shell_here", lambda: None)
     notebook.show(AttentionHeatmap(weights, layer=0, head=1).wait(20))
     assert [data for _, data in notebook.outputs] == [
         {"text/plain": "AttentionHeatmap(10 tokens, layer 0 head 1, ready)"}

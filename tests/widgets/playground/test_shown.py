@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from gptwidgets.widgets import display
+from gptwidgets.widgets import standing
 from gptwidgets.widgets.playground import still
 from gptwidgets.widgets.playground.playground import Playground
 from gptwidgets.widgets.playground.tokens import TokenColumns
@@ -36,10 +36,10 @@ class Reader(HTMLParser):
 @pytest.fixture
 def notebook(monkeypatch):
     made = Notebook()
-    monkeypatch.setattr(display, "shell_here", lambda: made)
-    monkeypatch.setattr(display, "publish", made.publish)
-    monkeypatch.setattr(display, "ANSWER_WITHIN", 3600.0)
-    monkeypatch.setattr(display, "_of_cell", {})
+    monkeypatch.setattr(standing, "shell_here", lambda: made)
+    monkeypatch.setattr(standing, "publish", made.publish)
+    monkeypatch.setattr(standing, "ANSWER_WITHIN", 3600.0)
+    monkeypatch.setattr(standing, "_of_cell", {})
     return made
 
 
@@ -80,7 +80,7 @@ def test_an_error_stands_there_too(notebook, engine):
 
 
 def test_a_sentence_appears_when_no_page_answers_and_goes_when_one_does(notebook, play, page, monkeypatch):
-    monkeypatch.setattr(display, "ANSWER_WITHIN", 0.02)
+    monkeypatch.setattr(standing, "ANSWER_WITHIN", 0.02)
     notebook.show(play)
     notebook.until(lambda: "anywidget" in notebook.still["text/plain"])
     assert "playground" in notebook.still["text/html"]
@@ -103,7 +103,7 @@ def test_what_an_earlier_run_of_the_cell_made_stops(notebook, engine, play):
 
 
 def test_in_a_terminal_there_is_only_the_text(notebook, play, monkeypatch):
-    monkeypatch.setattr(display, "shell_here", lambda: None)
+    monkeypatch.setattr(standing, "shell_here", lambda: None)
     notebook.show(play)
     assert [data for _, data in notebook.outputs] == [{"text/plain": "Playground(fake, empty, 0 nodes)"}]
 

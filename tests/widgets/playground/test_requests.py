@@ -10,8 +10,8 @@ import pytest
 
 from gptwidgets.widgets.columns import unpack
 from gptwidgets.widgets.playground.playground import Playground
+from tests.waiting import until
 from tests.widgets.playground.fake import FakeEngine, logits
-from tests.widgets.playground.test_runs import until
 
 
 @pytest.fixture

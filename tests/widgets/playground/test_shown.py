@@ -11,7 +11,7 @@ from gptwidgets.widgets import standing
 from gptwidgets.widgets.playground import still
 from gptwidgets.widgets.playground.playground import Playground
 from gptwidgets.widgets.playground.tokens import TokenColumns
-from tests.widgets.playground.test_runs import until
+from tests.waiting import until
 from tests.widgets.test_display import Notebook
 
 NASTY = "</pre></div><script>alert(1)</script> [x](javascript:alert(1)) &amp; \ud83d \x00"

@@ -13,9 +13,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from gptwidgets.errors import ClosedError, TextError
 from gptwidgets.kernel.gpt import GPT
 from gptwidgets.widgets.playground.playground import Playground
+from tests.waiting import until
 from tests.widgets.conftest import tiny
 from tests.widgets.playground.fake import reader
-from tests.widgets.playground.test_runs import until
 
 ROOM = 16  # tokens
 HUGE = 10**30

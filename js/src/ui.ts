@@ -132,3 +132,48 @@ export function popover(
   });
   return box;
 }
+
+/** A row of a sheet of keys: the part that has the focus ("" as above), the key, what it does there. */
+export type Key = readonly [part: string, key: string, does: string];
+
+/** The last of a widget's controls: its size for a talk, and what the keys do. */
+export const sizeAndKeys = (presentation: Signal<boolean>, keys: readonly Key[]): Child => [
+  iconButton(
+    "size",
+    "Presentation size",
+    () => {
+      presentation.value = !presentation.peek();
+    },
+    { "aria-pressed": () => presentation.value },
+  ),
+  popover(
+    (onclick, props) => button("?", onclick, { title: "Keys", "aria-label": "Keys", ...props }),
+    () =>
+      h(
+        "table.gw-keys",
+        {},
+        keys.map((row) =>
+          h(
+            "tr",
+            {},
+            row.map((cell) => h("td", {}, cell)),
+          ),
+        ),
+      ),
+  ),
+];
+
+/** Quiet lines above all else, where there is something to know. */
+export const noteLines =
+  (lines: () => readonly string[]): Child =>
+  () => {
+    const all = lines();
+    return (
+      all.length > 0 &&
+      h(
+        "div.gw-notes",
+        { role: "status" },
+        all.map((line) => h("p", {}, line)),
+      )
+    );
+  };

@@ -2,7 +2,17 @@
 import { computed, type Signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
 import type { Colormap, Scale, Which } from "../model";
-import { button, choice, iconButton, type Options, pick, popover, toggle } from "../ui";
+import {
+  button,
+  choice,
+  iconButton,
+  type Key,
+  type Options,
+  pick,
+  popover,
+  sizeAndKeys,
+  toggle,
+} from "../ui";
 import { exportAs, FORMATS } from "./export";
 import { placeOf } from "./layout";
 import type { Panels } from "./panels";
@@ -28,7 +38,7 @@ const SINK =
 const ARROWS = "← → ↑ ↓";
 
 /** What the keys do, by the part that has the focus. */
-export const KEYS: readonly (readonly [part: string, key: string, does: string])[] = [
+const KEYS: readonly Key[] = [
   ["Overview", ARROWS, "choose a head"],
   ["", "Home End", "the layer's ends; with Ctrl the first, the last head"],
   ["", "Page ↑ ↓", "a page of layers"],
@@ -69,29 +79,7 @@ export function controls(panels: Panels): Child {
             return button([h("b", {}, name), h("span.gw-quiet", {}, about)], go);
           }),
       ),
-      iconButton(
-        "size",
-        "Presentation size",
-        () => {
-          presentation.value = !presentation.peek();
-        },
-        { "aria-pressed": () => presentation.value },
-      ),
-      popover(
-        (onclick, props) => button("?", onclick, { title: "Keys", "aria-label": "Keys", ...props }),
-        () =>
-          h(
-            "table.gw-keys",
-            {},
-            KEYS.map((row) =>
-              h(
-                "tr",
-                {},
-                row.map((cell) => h("td", {}, cell)),
-              ),
-            ),
-          ),
-      ),
+      sizeAndKeys(presentation, KEYS),
     ),
   );
 }

@@ -1,47 +1,6 @@
-// The attention heatmap's front end. A factory: what several views of one model share lives in its closure, and
-// nothing at the module's level, since hosts differ in how often they import a module.
-
-import type { AnyModel } from "../bind";
-import { build } from "../dom";
+// The attention heatmap's front end.
+import { widget } from "../widget";
 import { app } from "./app";
-import { panelsOf, type Shared, share } from "./panels";
+import { panelsOf, share } from "./panels";
 
-interface Props {
-  model: AnyModel;
-  /** Newer hosts end things by this, older ones by calling what is returned. */
-  signal?: AbortSignal;
-}
-
-export default () => {
-  let shared: Shared | undefined;
-  const begin = ({ model, signal }: Props): Shared => {
-    const made = share(model, signal);
-    shared = made;
-    return made;
-  };
-  return {
-    initialize(props: Props) {
-      const { ends } = begin(props);
-      return () => ends.abort();
-    },
-    render({ model, el, signal }: Props & { el: HTMLElement }) {
-      const parts = shared ?? begin({ model });
-      const ends = new AbortController();
-      const root = document.createElement("div");
-      root.className = "gw-heatmap";
-      root.setAttribute("role", "group");
-      // Letters typed here are the widget's, and not JupyterLab's commands on cells.
-      root.dataset["lmSuppressShortcuts"] = "true";
-      el.append(root);
-      const [, end] = build(() => app(panelsOf(parts, root, ends.signal)));
-      const leave = (): void => {
-        if (ends.signal.aborted) return;
-        ends.abort();
-        end();
-        root.remove();
-      };
-      signal?.addEventListener("abort", leave, { once: true });
-      return leave;
-    },
-  };
-};
+export default widget("gw-heatmap", share, (shared, root, ends) => app(panelsOf(shared, root, ends)));

@@ -2,8 +2,8 @@
 // closed model, no kernel.
 import { computed } from "@preact/signals-core";
 import { type Child, h } from "../dom";
-import { jobLine, share } from "../job";
-import { button } from "../ui";
+import { jobCard } from "../job";
+import { button, noteLines } from "../ui";
 import { textEdit } from "./edit";
 import type { Panels } from "./panels";
 
@@ -17,38 +17,14 @@ export function frontOf(status: string, there: boolean): Front {
 }
 
 export function front(panels: Panels): Child {
-  const { traits } = panels;
+  const { traits, ask } = panels;
+  const unnamed = (): string => (traits.status.value === "loading" ? "loading the model" : "recording");
   const kind = computed(() => frontOf(traits.status.value, (traits.info.value.length ?? 0) > 0));
   return () => {
-    if (kind.value === "busy") return job(panels);
+    if (kind.value === "busy") return jobCard(traits.progress, unnamed, () => ask("stop"));
     if (kind.value === "empty") return invitation(panels);
     return kind.value !== "" && failure(panels);
   };
-}
-
-/** The job under way: its stage, a bar, how long it still takes, and Stop. */
-function job({ traits, ask }: Panels): Child {
-  const { progress, status } = traits;
-  const stage = (): string => {
-    const words = progress.value.stage || (status.value === "loading" ? "loading the model" : "recording");
-    return words.charAt(0).toUpperCase() + words.slice(1);
-  };
-  return h(
-    "div.gw-card.gw-job",
-    { role: "status" },
-    h("h3", {}, stage),
-    () => {
-      const value = share(progress.value);
-      return h("progress", { "aria-label": "Progress", max: 1, ...(value !== undefined && { value }) });
-    },
-    h(
-      "div.gw-bar",
-      {},
-      h("span.gw-quiet", {}, () => jobLine(progress.value)),
-      h("span.gw-push"),
-      button("Stop", () => ask("stop")),
-    ),
-  );
 }
 
 /** The first step, where nothing was given yet. */
@@ -109,15 +85,5 @@ export function notes({ traits, connection, said }: Panels): Child {
     if (said.value) all.push(said.value);
     return all;
   };
-  return () => {
-    const all = lines();
-    return (
-      all.length > 0 &&
-      h(
-        "div.gw-notes",
-        { role: "status" },
-        all.map((line) => h("p", {}, line)),
-      )
-    );
-  };
+  return noteLines(lines);
 }

@@ -1,7 +1,7 @@
 // The one row of controls: what to go on from, run and stop, undo, and how the text is coloured.
 import type { Signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
-import { button, choice, iconButton, type Options, pick, popover, toggle } from "../ui";
+import { button, choice, type Key, type Options, pick, sizeAndKeys, toggle } from "../ui";
 import { legend } from "./legend";
 import type { Mode, Play } from "./play";
 import { presets } from "./presets";
@@ -18,7 +18,7 @@ const COLORS: Options<Coloring> = [
 ];
 
 /** What the keys do, by the part that has the focus. */
-const KEYS: readonly (readonly [part: string, key: string, does: string])[] = [
+const KEYS: readonly Key[] = [
   ["Prompt", "Ctrl Enter", "run"],
   ["Text", "← → ↑ ↓", "go from token to token"],
   ["", "Enter", "keep a token; its alternatives are buttons"],
@@ -72,29 +72,7 @@ export function controls(play: Play): Child {
         mode.value !== "score" &&
         toggle("Markdown", "Show headings, emphasis, lists and code", traits.markdown),
       () => mode.value !== "score" && asPython(play),
-      iconButton(
-        "size",
-        "Presentation size",
-        () => {
-          presentation.value = !presentation.peek();
-        },
-        { "aria-pressed": () => presentation.value },
-      ),
-      popover(
-        (onclick, props) => button("?", onclick, { title: "Keys", "aria-label": "Keys", ...props }),
-        () =>
-          h(
-            "table.gw-keys",
-            {},
-            KEYS.map((row) =>
-              h(
-                "tr",
-                {},
-                row.map((cell) => h("td", {}, cell)),
-              ),
-            ),
-          ),
-      ),
+      sizeAndKeys(presentation, KEYS),
     ),
   );
 

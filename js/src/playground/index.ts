@@ -1,46 +1,6 @@
-// The playground's front end. A factory: what several views of one model share lives in its closure, and nothing at
-// the module's level, since hosts differ in how often they import a module.
-import type { AnyModel } from "../bind";
-import { build } from "../dom";
+// The playground's front end.
+import { widget } from "../widget";
 import { app } from "./app";
-import { playOf, type Shared, share } from "./play";
+import { playOf, share } from "./play";
 
-interface Props {
-  model: AnyModel;
-  /** Newer hosts end things by this, older ones by calling what is returned. */
-  signal?: AbortSignal;
-}
-
-export default () => {
-  let shared: Shared | undefined;
-  const begin = ({ model, signal }: Props): Shared => {
-    const made = share(model, signal);
-    shared = made;
-    return made;
-  };
-  return {
-    initialize(props: Props) {
-      const { ends } = begin(props);
-      return () => ends.abort();
-    },
-    render({ model, el, signal }: Props & { el: HTMLElement }) {
-      const parts = shared ?? begin({ model });
-      const ends = new AbortController();
-      const root = document.createElement("div");
-      root.className = "gw-playground";
-      root.setAttribute("role", "group");
-      // Letters typed here are the widget's, and not JupyterLab's commands on cells.
-      root.dataset["lmSuppressShortcuts"] = "true";
-      el.append(root);
-      const [, end] = build(() => app(playOf(parts, root, ends.signal)));
-      const leave = (): void => {
-        if (ends.signal.aborted) return;
-        ends.abort();
-        end();
-        root.remove();
-      };
-      signal?.addEventListener("abort", leave, { once: true });
-      return leave;
-    },
-  };
-};
+export default widget("gw-playground", share, (shared, root, ends) => app(playOf(shared, root, ends)));

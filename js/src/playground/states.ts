@@ -1,41 +1,23 @@
 // What stands where the text will be, and the notes above it: a model that loads, an error, a closed model, no
 // kernel.
 import { type Child, h } from "../dom";
-import { jobLine, share } from "../job";
-import { button } from "../ui";
+import { jobCard } from "../job";
+import { button, noteLines } from "../ui";
 import type { Play } from "./play";
 import { run } from "./prompt";
 
 export function front(play: Play): Child {
-  const { traits } = play;
+  const { traits, ask } = play;
   return () => {
-    if (traits.status.value === "loading" && play.connection.value !== "silent") return job(play);
+    if (traits.status.value === "loading" && play.connection.value !== "silent") {
+      return jobCard(
+        traits.progress,
+        () => "loading the model",
+        () => void ask("stop"),
+      );
+    }
     return traits.status.value === "error" && failure(play);
   };
-}
-
-function job({ traits, ask }: Play): Child {
-  const { progress } = traits;
-  const stage = (): string => {
-    const words = progress.value.stage || "loading the model";
-    return words.charAt(0).toUpperCase() + words.slice(1);
-  };
-  return h(
-    "div.gw-card.gw-job",
-    { role: "status" },
-    h("h3", {}, stage),
-    () => {
-      const value = share(progress.value);
-      return h("progress", { "aria-label": "Progress", max: 1, ...(value !== undefined && { value }) });
-    },
-    h(
-      "div.gw-bar",
-      {},
-      h("span.gw-quiet", {}, () => jobLine(progress.value)),
-      h("span.gw-push"),
-      button("Stop", () => void ask("stop")),
-    ),
-  );
 }
 
 /** What went wrong with the last run; the text so far stays, and the next run is one press away. */
@@ -70,15 +52,5 @@ export function notes({ traits, connection, said, story }: Play): Child {
     if (said.value) all.push(said.value);
     return all;
   };
-  return () => {
-    const all = lines();
-    return (
-      all.length > 0 &&
-      h(
-        "div.gw-notes",
-        { role: "status" },
-        all.map((line) => h("p", {}, line)),
-      )
-    );
-  };
+  return noteLines(lines);
 }

@@ -4,9 +4,7 @@ import gc
 import subprocess
 import sys
 import threading
-import time
 import weakref
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from gptwidgets.errors import Cancelled, ClosedError
 from gptwidgets.kernel.progress import progress_bar
 from gptwidgets.kernel.worker import CancelToken, JobFuture, Report, Worker
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -21,14 +20,6 @@ def worker():
     made = Worker("test")
     yield made
     made.close(timeout=5)
-
-
-def until(there: Callable[[], object], seconds: float = 20) -> None:
-    """Waits for what nothing signals."""
-    end = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.001)
 
 
 def hold(worker: Worker) -> threading.Event:

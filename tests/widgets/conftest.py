@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,8 +13,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from gptwidgets.kernel.gpt import GPT
 from gptwidgets.widgets import base, unasked
 from gptwidgets.widgets.heatmap import AttentionHeatmap
+from tests.waiting import until
 
 LAYERS, HEADS = 2, 4
+WORDS = [f"w{i}" for i in range(10)]
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +76,28 @@ def weights() -> np.ndarray:
     return causal()
 
 
+@pytest.fixture
+def heat(weights):
+    made = AttentionHeatmap(weights, tokens=WORDS)
+    return made.wait(20)
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Lets recordings begin, one permit each."""
+    permits = threading.Semaphore(0)
+    record = GPT.record
+
+    def wait(self, text, *, progress=None, cancel=None, **options):
+        while not permits.acquire(timeout=0.01):
+            if cancel is not None:
+                cancel.check()
+        return record(self, text, progress=progress, cancel=cancel, **options)
+
+    monkeypatch.setattr(GPT, "record", wait)
+    return permits
+
+
 class FakePage:
     """What a page in the browser would send and hear."""
 
@@ -88,11 +112,7 @@ class FakePage:
 
     def until(self, there: Callable[[], Any], seconds: float = 20) -> Any:
         """Waits until something is so."""
-        end = time.monotonic() + seconds
-        while not (found := there()):
-            assert time.monotonic() < end, f"not heard; only {self.heard[-5:]}"
-            time.sleep(0.005)
-        return found
+        return until(there, seconds, lambda: f"not heard; only {self.heard[-5:]}")
 
     def post(self, kind: str, *buffers: bytes, **fields: Any) -> str:
         """Sends a request and returns its id."""

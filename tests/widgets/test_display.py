@@ -3,13 +3,13 @@ from __future__ import annotations
 import base64
 import gc
 import threading
-import time
 from types import SimpleNamespace
 
 import pytest
 
 from gptwidgets.widgets import display, standing
 from gptwidgets.widgets.heatmap import AttentionHeatmap
+from tests.waiting import until
 from tests.widgets.conftest import FakePage, causal
 
 PNG = b"\x89PNG" + bytes(100)
@@ -48,11 +48,8 @@ class Notebook:
     def still(self) -> dict:
         return self.outputs[-1][1]
 
-    def until(self, there, seconds=10):
-        end = time.monotonic() + seconds
-        while not there():
-            assert time.monotonic() < end, self.outputs
-            time.sleep(0.005)
+    def until(self, there):
+        until(there, said=lambda: self.outputs)
 
 
 @pytest.fixture

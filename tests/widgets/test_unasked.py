@@ -10,6 +10,7 @@ import pytest
 from gptwidgets.kernel.gpt import GPT
 from gptwidgets.widgets import unasked
 from gptwidgets.widgets.heatmap import AttentionHeatmap
+from tests.waiting import until
 from tests.widgets.conftest import tiny
 
 
@@ -38,13 +39,6 @@ def passes(gpt):
     Passes.gate.set()
     for hook in hooks:
         hook.remove()
-
-
-def until(there, seconds=20):
-    end = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_induction_is_measured_once_for_all_widgets_without_being_asked(gpt, monkeypatch):

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
 from gptwidgets.errors import OutOfMemory, TextError
 from gptwidgets.kernel.worker import Worker
 from gptwidgets.widgets.wire import EVENTS_KEPT, Reply, Task, Wire, in_words, plain
+from tests.waiting import until
 
 
 class Line:
@@ -21,9 +21,7 @@ class Line:
         self.wire.hear(None, {"type": "request", "id": name, "kind": kind, **fields}, [])
 
     def wait(self, count):
-        until = time.monotonic() + 10
-        while len(self.sent) < count and time.monotonic() < until:
-            time.sleep(0.005)
+        until(lambda: len(self.sent) >= count)
         return [content for content, _ in self.sent]
 
 

@@ -11,9 +11,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from gptwidgets.kernel.gpt import GPT
-from gptwidgets.widgets import base, unasked
+from gptwidgets.widgets import base, standing, unasked
 from gptwidgets.widgets.heatmap import AttentionHeatmap
 from tests.waiting import until
+from tests.widgets.shell import Notebook
 
 LAYERS, HEADS = 2, 4
 WORDS = [f"w{i}" for i in range(10)]
@@ -145,3 +146,22 @@ class FakePage:
 @pytest.fixture
 def page() -> type[FakePage]:
     return FakePage
+
+
+@pytest.fixture
+def notebook(monkeypatch) -> Notebook:
+    """The notebook that widgets are displayed in. Its pages never answer."""
+    made = Notebook()
+    monkeypatch.setattr(standing, "shell_here", lambda: made)
+    monkeypatch.setattr(standing, "publish", made.publish)
+    monkeypatch.setattr(standing, "ANSWER_WITHIN", 3600.0)
+    monkeypatch.setattr(standing, "_of_cell", {})
+    return made
+
+
+@pytest.fixture
+def later(monkeypatch) -> list[Callable[[], Any]]:
+    """What would be done after some seconds, to be done by hand."""
+    jobs: list[Callable[[], Any]] = []
+    monkeypatch.setattr(standing, "after", lambda _seconds, job: jobs.append(job))
+    return jobs

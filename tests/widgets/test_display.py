@@ -3,73 +3,21 @@ from __future__ import annotations
 import base64
 import gc
 import threading
-from types import SimpleNamespace
 
 import pytest
 
 from gptwidgets.widgets import display, standing
 from gptwidgets.widgets.heatmap import AttentionHeatmap
-from tests.waiting import until
 from tests.widgets.conftest import FakePage, causal
 
 PNG = b"\x89PNG" + bytes(100)
 
 
-class Notebook:
-    """A shell with a kernel, and the outputs of its cells."""
-
-    def __init__(self, cell: str = "cell-1"):
-        self.metadata = {"cellId": cell} if cell else {}
-        self.run = 1
-        self.outputs: list[tuple[str | None, dict]] = []
-        self.callbacks: list = []
-        self.kernel = SimpleNamespace(
-            get_parent=lambda: {"metadata": self.metadata, "header": {"msg_id": str(self.run)}}
-        )
-        self.events = SimpleNamespace(
-            register=lambda _, callback: self.callbacks.append(callback),
-            unregister=lambda _, callback: self.callbacks.remove(callback),
-        )
-
-    def publish(self, data, metadata, *, transient=None, update=False):
-        name = (transient or {}).get("display_id")
-        if update:
-            at = [known for known, _ in self.outputs].index(name)
-            self.outputs[at] = (name, data)
-        else:
-            self.outputs.append((name, data))
-
-    def show(self, heat):
-        heat._ipython_display_()
-        for callback in list(self.callbacks):
-            callback(None)
-
-    @property
-    def still(self) -> dict:
-        return self.outputs[-1][1]
-
-    def until(self, there):
-        until(there, said=lambda: self.outputs)
-
-
 @pytest.fixture
-def notebook(monkeypatch):
-    made = Notebook()
-    monkeypatch.setattr(standing, "shell_here", lambda: made)
-    monkeypatch.setattr(standing, "publish", made.publish)
+def notebook(notebook, monkeypatch):
     monkeypatch.setattr(display, "PICTURE_WITHIN", 0.05)
-    monkeypatch.setattr(standing, "ANSWER_WITHIN", 3600.0)
-    monkeypatch.setattr(standing, "_of_cell", {})
     monkeypatch.setattr(AttentionHeatmap, "_python_picture", lambda *_: PNG + b"python")
-    return made
-
-
-@pytest.fixture
-def later(monkeypatch) -> list:
-    """What would be done after some seconds, to be done by hand."""
-    jobs: list = []
-    monkeypatch.setattr(standing, "after", lambda _seconds, job: jobs.append(job))
-    return jobs
+    return notebook
 
 
 def picture(still: dict) -> bytes:
@@ -154,16 +102,6 @@ def test_a_sentence_appears_when_no_page_answers_and_goes_when_one_does(notebook
     assert "text/html" not in notebook.still
 
 
-def test_no_sentence_where_a_page_answered(notebook, later, weights):
-    heat = AttentionHeatmap(weights).wait(20)
-    notebook.show(heat)
-    FakePage(heat).ask("hello")
-    assert later
-    for job in later:
-        job()
-    assert "text/html" not in notebook.still
-
-
 def test_in_a_terminal_there_is_only_the_text(notebook, weights, monkeypatch):
     monkeypatch.setattr(standing, "shell_here", lambda: None)
     notebook.show(AttentionHeatmap(weights, layer=0, head=1).wait(20))
@@ -231,14 +169,6 @@ def test_a_recording_that_nobody_waits_for_any_more_is_stopped(notebook, gpt):
         two = AttentionHeatmap(gpt, "abcd")
     assert two.wait(20).status == "ready"
     assert one.error["type"] == "Cancelled"
-
-
-def test_two_widgets_of_one_run_both_stay(notebook, weights):
-    one, two = AttentionHeatmap(weights).wait(20), AttentionHeatmap(weights).wait(20)
-    notebook.show(one)
-    notebook.show(two)
-    assert one.first
-    assert two.first
 
 
 def test_running_a_cell_again_and_again_costs_little(notebook, gpt):

@@ -12,7 +12,6 @@ from gptwidgets.widgets.playground import still
 from gptwidgets.widgets.playground.playground import Playground
 from gptwidgets.widgets.playground.tokens import TokenColumns
 from tests.waiting import until
-from tests.widgets.test_display import Notebook
 
 NASTY = "</pre></div><script>alert(1)</script> [x](javascript:alert(1)) &amp; \ud83d \x00"
 
@@ -31,16 +30,6 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
-
-
-@pytest.fixture
-def notebook(monkeypatch):
-    made = Notebook()
-    monkeypatch.setattr(standing, "shell_here", lambda: made)
-    monkeypatch.setattr(standing, "publish", made.publish)
-    monkeypatch.setattr(standing, "ANSWER_WITHIN", 3600.0)
-    monkeypatch.setattr(standing, "_of_cell", {})
-    return made
 
 
 def test_the_last_text_stands_under_the_live_widget(notebook, engine, play):

@@ -16,6 +16,7 @@ from gptwidgets.errors import Cancelled, ClosedError, TextError, UnsupportedMode
 from gptwidgets.kernel.gpt import GPT
 from gptwidgets.kernel.worker import CancelToken
 from tests.kernel.test_gpt import IDS, build, gpt
+from tests.waiting import until
 
 __all__ = ["gpt"]  # a fixture
 
@@ -142,29 +143,28 @@ def test_close_stops_a_recording_on_the_worker():
 
 
 def test_close_stops_a_recording_in_another_thread():
-    gpt = GPT(build())
-    started, closing = threading.Event(), threading.Event()
+    gpt, token = GPT(build()), CancelToken()
+    started = threading.Event()
     ended: list[BaseException] = []
     layers: list[int] = []
 
     def held(*_) -> None:
         layers.append(1)
         started.set()
-        closing.wait(20)
+        until(lambda: token.cancelled)  # close() waits for this layer and no other
 
     for layer in gpt.model.model.layers:
         layer.register_forward_hook(held)
 
     def record() -> None:
         try:
-            gpt.record(IDS)
+            gpt.record(IDS, cancel=token)
         except Cancelled as error:
             ended.append(error)
 
     thread = threading.Thread(target=record)
     thread.start()
     assert started.wait(20)
-    threading.Timer(0.2, closing.set).start()
     gpt.close()
     thread.join(20)
     assert len(ended) == len(layers) == 1
@@ -172,16 +172,23 @@ def test_close_stops_a_recording_in_another_thread():
 
 def test_a_script_that_ends_while_it_records_ends_quietly():
     script = """
-import time
+import threading
 from gptwidgets.kernel.worker import CancelToken  # before torch, as `import gptwidgets` does it
 from gptwidgets.kernel.gpt import GPT
 from tests.kernel.test_gpt import build
+from tests.waiting import until
 
-gpt, token = GPT(build(), name="tiny"), CancelToken()
+gpt, token, began = GPT(build(), name="tiny"), CancelToken(), threading.Event()
+
+def held(*_):
+    print("layer", flush=True)
+    began.set()
+    until(lambda: token.cancelled)  # Python's end asks it to stop, and waits for this layer
+
 for layer in gpt.model.model.layers:
-    layer.register_forward_hook(lambda *_: (print("layer", flush=True), time.sleep(0.5)) and None)
+    layer.register_forward_hook(held)
 gpt._model_worker.submit(lambda: gpt.record([1, 2, 3], cancel=token), token=token)
-time.sleep(0.2)
+began.wait()
 """
     done = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=120

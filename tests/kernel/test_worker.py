@@ -175,20 +175,22 @@ def test_close_from_a_job_of_its_own_does_not_deadlock(worker):
 def test_at_pythons_end_jobs_are_stopped_and_their_threads_end():
     """A daemon thread that is inside torch when Python ends would abort the process."""
     script = """
-import time
+import threading
 from gptwidgets.kernel.worker import Worker
+
+began = threading.Event()
 
 def endless():
     try:
         while True:
-            time.sleep(0.001)
+            began.set()
             yield
     finally:
         print("stopped", flush=True)
 
 worker = Worker()
 worker.submit(endless)
-time.sleep(0.1)
+began.wait()
 """
     done = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60

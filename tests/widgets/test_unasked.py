@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 
 import pytest
@@ -84,8 +83,10 @@ def test_a_recording_in_another_thread_waits_for_a_layer_at_most(gpt, passes):
     passes.gate.clear()
     before = passes.count
     until(lambda: passes.count > before)
-    threading.Timer(0.1, passes.gate.set).start()
+    waiting = threading.Thread(target=lambda: (until(lambda: len(gpt._running) > 1), passes.gate.set()))
+    waiting.start()
     gpt.record("abcd", progress=False)
+    waiting.join(20)
     assert passes.count <= before + 1 + 2
 
 
@@ -105,12 +106,17 @@ def test_who_looks_is_not_disturbed(gpt, passes):
 
 
 def test_large_models_on_the_cpu_are_asked_first(gpt, monkeypatch):
+    planned: list[float] = []
+    plan = unasked.Induction._plan
+    monkeypatch.setattr(
+        unasked.Induction, "_plan", lambda self, seconds: planned.append(seconds) or plan(self, seconds)
+    )
     monkeypatch.setattr(unasked, "MOST", 1)
     heat = AttentionHeatmap(gpt, "abc").wait(20)
-    time.sleep(0.3)
     assert not heat.scores["induction"]
     heat.sort = "induction"
     until(lambda: heat.scores["induction"])
+    assert planned == [0.0]  # once, and at once: nothing was planned before it was asked for
 
 
 def test_what_goes_wrong_is_said_to_who_asked(gpt, monkeypatch):

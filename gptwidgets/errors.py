@@ -59,6 +59,14 @@ class TextError(GPTWidgetsError, ValueError):
     """The text, the token ids or the messages are not something a model can read."""
 
 
+class StoreError(GPTWidgetsError, RuntimeError):
+    """The store cannot be opened, read or written, or what was asked of it cannot be done."""
+
+
+class RefusedError(GPTWidgetsError, PermissionError):
+    """The store does not let this person do that; the text says who may."""
+
+
 class Cancelled(GPTWidgetsError, RuntimeError):
     """The job was stopped on request."""
 

@@ -14,6 +14,8 @@ KINDS = {
     errors.DoesNotFitError: MemoryError,
     errors.ClosedError: RuntimeError,
     errors.TextError: ValueError,
+    errors.StoreError: RuntimeError,
+    errors.RefusedError: PermissionError,
     errors.Cancelled: RuntimeError,
     errors.OutOfMemory: MemoryError,
     errors.NotBuiltError: FileNotFoundError,

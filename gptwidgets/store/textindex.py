@@ -1,0 +1,35 @@
+"""What makes listings searchable by words, which each database does in its own way.
+
+SQLite has an FTS5 table `listing_text` that triggers keep in step with `listing`; PostgreSQL has a generated
+column `listing.words`. Both read the columns in `SEARCHED`.
+"""
+
+from __future__ import annotations
+
+# The earlier weigh more. `terms` is use cases, languages and architecture in one string.
+SEARCHED = ("name", "title", "publisher", "summary", "terms", "card")
+WEIGHTS = "AABBCD"
+
+_COLUMNS = ", ".join(SEARCHED)
+_OLD = ", ".join(f"old.{name}" for name in SEARCHED)
+_NEW = ", ".join(f"new.{name}" for name in SEARCHED)
+_ADD = f"INSERT INTO listing_text(rowid, {_COLUMNS}) VALUES (new.id, {_NEW});"  # noqa: S608 - our constants
+_REMOVE = f"INSERT INTO listing_text(listing_text, rowid, {_COLUMNS}) VALUES ('delete', old.id, {_OLD});"  # noqa: S608
+
+SQLITE = (
+    f"CREATE VIRTUAL TABLE listing_text USING fts5({_COLUMNS}, content='listing', content_rowid='id', "  # noqa: ISC004
+    "tokenize='unicode61 remove_diacritics 2', prefix='2 3')",
+    f"CREATE TRIGGER listing_text_added AFTER INSERT ON listing BEGIN {_ADD} END",
+    f"CREATE TRIGGER listing_text_removed AFTER DELETE ON listing BEGIN {_REMOVE} END",
+    f"CREATE TRIGGER listing_text_changed AFTER UPDATE OF {_COLUMNS} ON listing BEGIN {_REMOVE} {_ADD} END",
+)
+
+# A tsvector holds 1 MB at most, and a card may be long.
+_WEIGHED = " || ".join(
+    f"setweight(to_tsvector('simple', left({name}, 200000)), '{weight}')"
+    for name, weight in zip(SEARCHED, WEIGHTS, strict=True)
+)
+POSTGRESQL = (
+    f"ALTER TABLE listing ADD COLUMN words tsvector GENERATED ALWAYS AS ({_WEIGHED}) STORED",
+    "CREATE INDEX ix_listing_words ON listing USING gin (words)",
+)

@@ -1,22 +1,14 @@
 """From a GGUF file to a folder that transformers loads in a second: safetensors, config, tokenizer.
 
-Run as `python -m gptwidgets.kernel.convert FILE FOLDER`, in a process of its own: it takes several times the
-model's memory for half a minute, and the notebook's kernel must neither stall nor die of it.
-It writes one JSON object a line to standard output: reports of progress, and at last `{"result": …}` or
-`{"error": {"type", "message"}}`. It ends when its standard input does, so that it never outlives its parent.
+It takes several times the model's memory for half a minute, and the notebook's kernel must neither stall nor
+die of it: `gptwidgets.verbs.converting` runs it in a process of its own.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import json
-import logging
-import os
-import sys
-import threading
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,40 +158,3 @@ def _as_it_was(tokenizer: PreTrainedTokenizerBase, reader: Any, model: PreTraine
         tokenizer.model_max_length = length
     for leftover in ("is_local", "local_files_only"):
         tokenizer.init_kwargs.pop(leftover, None)
-
-
-def main(source: str, folder: str) -> int:
-    """The process: see the module."""
-    say_to, sys.stdout = sys.stdout, sys.stderr  # whatever prints by the way does not mix with ours
-
-    def say(message: dict[str, Any]) -> None:
-        say_to.write(json.dumps(message) + "\n")
-        say_to.flush()
-
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    logging.disable(logging.WARNING)
-    try:
-        result = convert(Path(source), Path(folder), lambda report: say(asdict(report)))
-    except Exception as error:  # whatever it is, the parent is told
-        known = error if isinstance(error, errors.GPTWidgetsError) else _in_words(error, Path(source).name)
-        say({"error": {"type": type(known).__name__, "message": str(known)}})
-        return 1
-    say({"result": result})
-    return 0
-
-
-def _in_words(error: Exception, name: str) -> errors.GPTWidgetsError:
-    from gptwidgets.kernel.device import is_out_of_memory
-
-    if is_out_of_memory(error):
-        return errors.OutOfMemory(f"Memory ran out while {name} was converted: close other notebooks.")
-    return errors.InstallError(f"{name} could not be converted: {error}")
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))

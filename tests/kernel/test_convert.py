@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import gguf
 import numpy as np
 import pytest
@@ -157,40 +153,3 @@ def test_what_does_not_fit_is_refused_first(converted, tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "cgroup_free", lambda: 1000)
     with pytest.raises(DoesNotFitError, match="container"):
         convert(folder.parent / "tiny.gguf", tmp_path / "out")
-
-
-def test_the_process_ends_with_its_parent():
-    code = """
-import sys, time
-from gptwidgets.kernel import convert
-
-def endless(*_):
-    print("begun", file=sys.__stdout__, flush=True)
-    time.sleep(600)
-
-convert.convert = endless
-sys.exit(convert.main("a.gguf", "out"))
-"""
-    command = [sys.executable, "-c", code]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b"begun\n"
-    process.stdin.close()
-    assert process.wait(30) == 1
-    process.stdout.close()
-
-
-def test_the_process_speaks_json(tmp_path):
-    (tmp_path / "junk.gguf").write_bytes(b"junk" * 100)
-    command = [
-        sys.executable,
-        "-m",
-        "gptwidgets.kernel.convert",
-        str(tmp_path / "junk.gguf"),
-        str(tmp_path / "out"),
-    ]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
-        lines = [json.loads(line) for line in process.stdout]
-    assert lines[0]["stage"] == "reading the GGUF file"
-    assert lines[-1]["error"]["type"] == "UnsupportedModelError"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gptwidgets.kernel.step import Alternatives, Token
+from gptwidgets.kernel.worker import Progress, Report
 from gptwidgets.kernel.writer import Writer
 
 if TYPE_CHECKING:
@@ -109,6 +110,24 @@ class Generation:
     def __repr__(self) -> str:
         shown = "\n  ".join(map(repr, self.sequences))
         return f"<Generation from {len(self.prompt_ids)} tokens:\n  {shown}>"
+
+
+def finished(gpt: Any, stream: Any, progress: Progress | None) -> Generation:
+    """Reads a stream to its end, and puts what was written into `gpt.last`, also where it was interrupted.
+
+    Args:
+        gpt: whose stream it is, in this kernel or elsewhere.
+        stream: of this GPT.
+        progress: called with a Report after each step.
+    """
+    try:
+        for step in stream:
+            if progress is not None:
+                progress(Report("writing", step.index + 1, stream.sampling.max_new_tokens, "tokens"))
+    finally:
+        stream.close()
+        gpt.last = stream.generation
+    return gpt.last
 
 
 def of_scores(

@@ -105,19 +105,14 @@ class Writing(Asking):
         Example:
             >>> gpt.generate("The capital of France is", gw.Sampling(temperature=0)).text  # doctest: +SKIP
         """
+        from gptwidgets.kernel.generation import finished
+
         settings = checked_sampling(sampling)
         if settings.beams > 1:
             self.last = self._best_beam(prompt, settings, n=n, k=k, cancel=cancel, progress=progress)
             return self.last
         stream = self.stream(prompt, settings, n=n, k=k, cancel=cancel, reuse=reuse)
-        try:
-            for step in stream:
-                if progress is not None:
-                    progress(Report("writing", step.index + 1, settings.max_new_tokens, "tokens"))
-        finally:
-            stream.close()
-            self.last = stream.generation
-        return self.last
+        return finished(self, stream, progress)
 
     def beam_search(
         self, prompt: Any, sampling: Sampling | None = None, *, cancel: CancelToken | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from gptwidgets.errors import ClosedError, TextError
+from gptwidgets.kernel.generation import Generation, finished
 from gptwidgets.kernel.sampling import Sampling, _whole, checked_sampling
 from gptwidgets.kernel.worker import CancelToken, Progress, Report, Worker
 from gptwidgets.remote import prompts, scoring
@@ -19,7 +20,6 @@ from gptwidgets.remote.sentences import sentence
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gptwidgets.kernel.generation import Generation
     from gptwidgets.remote.stream import RemoteStream
 
 MOST_SEQUENCES = 256
@@ -160,15 +160,7 @@ class RemoteGPT:
         Returns:
             What was written. Where Ctrl-C or an error interrupted it, `last` has it.
         """
-        stream = self.stream(prompt, sampling, n=n, k=k, cancel=cancel, reuse=reuse)
-        try:
-            for step in stream:
-                if progress is not None:
-                    progress(Report("writing", step.index + 1, stream.sampling.max_new_tokens, "tokens"))
-        finally:
-            stream.close()
-            self.last = stream.generation
-        return self.last
+        return finished(self, self.stream(prompt, sampling, n=n, k=k, cancel=cancel, reuse=reuse), progress)
 
     def next_token(self, prompt: Any, k: int = 20) -> pd.DataFrame:
         """The most probable next tokens, most probable first, before any rule.

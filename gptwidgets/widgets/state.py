@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-import traitlets as t
-
 from gptwidgets.widgets.recording import PLACES, Recording
+from gptwidgets.widgets.saved import VERSION, all_or_nothing, checked_state
 
-VERSION = 1
 LOOKS = ("title", "height", "presentation", "scale", "colormap", "sort", "descending", "filter", "aggregates")
 
 
@@ -45,24 +42,9 @@ class Shared(Recording):
             ValueError: a value that cannot be, or JSON that cannot be read.
             IndexError: a layer, head or token that this record does not have.
         """
-        if isinstance(state, str):
-            try:
-                state = json.loads(state)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"This is not the JSON of what state() returned: {error}.") from None
-        if not isinstance(state, Mapping) or state.get("gptwidgets", VERSION) != VERSION:
-            raise TypeError("restore() takes what state() returned.")
-        unknown = set(state) - {"gptwidgets", "text", "read", *LOOKS, *PLACES}
-        if unknown:
-            raise TypeError(f"A heatmap's state has no '{next(iter(unknown))}'.")
-        before = {name: getattr(self, name) for name in LOOKS + PLACES}
-        try:
+        state = checked_state(state, "heatmap", ("text", "read", *LOOKS, *PLACES))
+        with all_or_nothing(self, LOOKS + PLACES):
             self._restore(state)
-        except Exception as error:
-            for name, value in before.items():  # all of it or nothing
-                if getattr(self, name) != value:
-                    setattr(self, name, value)
-            raise (ValueError(str(error)) if isinstance(error, t.TraitError) else error) from None
         return self
 
     def _restore(self, state: Mapping[str, Any]) -> None:

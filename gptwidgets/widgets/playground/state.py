@@ -7,13 +7,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
-import traitlets as t
-
 from gptwidgets.widgets.playground.service import Service
 from gptwidgets.widgets.playground.settings import LOOKS, RULES, _trait
 from gptwidgets.widgets.playground.story import read, whole_story
+from gptwidgets.widgets.saved import VERSION, all_or_nothing, checked_state
 
-VERSION = 1
 SET = (*LOOKS, "prompt", "messages", "chat", *map(_trait, RULES), "n", "alternatives", "other")
 WRITTEN = ("tree", "story", "story_columns", "leaf")
 
@@ -50,31 +48,17 @@ class Kept(Service):
             TypeError: it is no such state, or has a part that does not exist.
             ValueError: a value that cannot be, or JSON that cannot be read.
         """
-        if isinstance(state, str):
-            try:
-                state = json.loads(state)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"This is not the JSON of what state() returned: {error}.") from None
-        if not isinstance(state, Mapping) or state.get("gptwidgets", VERSION) != VERSION:
-            raise TypeError("restore() takes what state() returned.")
-        unknown = set(state) - {"gptwidgets", "model", *SET, *WRITTEN}
-        if unknown:
-            raise TypeError(f"A playground's state has no '{next(iter(unknown))}'.")
-        before = {name: getattr(self, name) for name in SET}
-        try:
+        state = checked_state(state, "playground", ("model", *SET, *WRITTEN))
+        with all_or_nothing(self, SET):
             nodes, pieces = _written(state)
             if nodes and state.get("model", self._gpt.name) != self._gpt.name:
-                raise ValueError(  # noqa: TRY301 - refused as all the rest is
+                raise ValueError(
                     f"This was written by {state['model']}, whose tokens {self._gpt.name} does not share: "
                     "load that model."
                 )
             for name in SET:
                 if name in state:
                     setattr(self, name, state[name])
-        except Exception as error:
-            for name, value in before.items():  # all of it or nothing
-                setattr(self, name, value)
-            raise (ValueError(str(error)) if isinstance(error, t.TraitError) else error) from None
         if nodes:
             self.halt()
             self.nodes.replace(nodes)

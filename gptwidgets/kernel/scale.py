@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -20,6 +21,8 @@ SHARES = {
     "sqrt": (0, 0.01, 0.1, 0.25, 0.5, 1),
     "log": (0.0001, 0.001, 0.01, 0.1, 1),
 }
+HALFWAY = {"linear": 0.5, "sqrt": 0.25, "log": 0.01}  # the share halfway between nothing and the end
+ROUND = (1, 2, 2.5, 5, 7.5, 10)
 
 
 class Tick(NamedTuple):
@@ -58,20 +61,33 @@ def place(values: Any, scale: Scale, *, signed: bool = False, vmax: float = 1.0)
 def ticks(scale: Scale, *, signed: bool = False, vmax: float = 1.0) -> list[Tick]:
     """The numbers beside a colour scale, in order.
 
+    A signed scale has zero in its middle, its ends, and a round number about halfway to each of them; the
+    browser's legend has the same. A logarithmic one shows as zero what is under four decades below its ends.
+
     Example:
         >>> [tick.label for tick in ticks("linear")]
         ['0', '0.25', '0.5', '0.75', '1']
+        >>> [tick.label for tick in ticks("log", signed=True)]
+        ['−1', '−0.01', '0', '0.01', '1']
     """
     _check(scale)
-    shares = SHARES[scale]
     if signed:
-        shares = (shares[0], *shares[-2:])
-    values = [share * vmax for share in shares]
-    if signed:
-        values = sorted({*values, *(-value for value in values)})
+        vmax = vmax or 1.0  # of an array of zeros as well
+        half = _rounded(HALFWAY[scale] * vmax)
+        values = [-vmax, -half, 0.0, half, vmax]
+    else:
+        values = [share * vmax for share in SHARES[scale]]
     at = place(values, scale, signed=signed, vmax=vmax)
-    least = shares[0] * vmax if scale == "log" else None
-    return [Tick(float(a), ("≤ " if v == least else "") + _label(v)) for a, v in zip(at, values, strict=True)]
+    labels = [_label(value) for value in values]
+    if scale == "log" and not signed:
+        labels[0] = f"≤ {labels[0]}"
+    return [Tick(float(a), label) for a, label in zip(at, labels, strict=True)]
+
+
+def _rounded(value: float) -> float:
+    """The nearest of the round numbers 1, 2, 2.5, 5, 7.5, 10, 20 and so on."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return min(ROUND, key=lambda number: abs(math.log(value / power / number))) * power
 
 
 def _check(scale: str) -> None:

@@ -15,6 +15,7 @@ import { overview } from "./overview";
 import type { Panels } from "./panels";
 import { front, frontOf, notes } from "./states";
 import { text } from "./text";
+import { tip } from "./tip";
 
 const SHARE = 0.42; // of the width that the overview may take
 
@@ -29,6 +30,7 @@ export function app(panels: Panels): void {
   });
   const observer = new ResizeObserver(() => {
     panels.width.value = root.clientWidth;
+    panels.depth.value = root.clientHeight;
   });
   observer.observe(root);
   onEnd(() => observer.disconnect());
@@ -73,7 +75,7 @@ export function app(panels: Panels): void {
       ),
       () => waiting.value !== "empty" && text(panels),
     ),
-    h("div.gw-tip", { "aria-hidden": "true", style: () => placeOfTip(panels) }, () => tip(panels)),
+    tip(panels),
     h("p.gw-hidden", { "aria-live": "polite" }, () => traits.sentence.value),
   );
   follow(() => {
@@ -98,21 +100,5 @@ function heading(traits: HeatTraits): Child {
     () => (traits.info.value.length ? headTitle(traits.layer.value, traits.head.value) : "Chosen head"),
     h("span.gw-kind", {}, () => kindAndCaption(traits)[0]),
     h("span.gw-quiet", {}, () => traits.info.value.name),
-  );
-}
-
-/** Beside the pointer, never out of the widget. */
-function placeOfTip({ tip: { value }, root: { clientWidth: wide, clientHeight: high } }: Panels): string {
-  if (!value) return "display:none";
-  const side = value.x > wide / 2 ? `right:${wide - value.x + 12}px` : `left:${value.x + 12}px`;
-  return value.y > high - 140 ? `${side};bottom:${high - value.y + 28}px` : `${side};top:${value.y + 12}px`;
-}
-
-function tip({ tip: { value } }: Panels): Child {
-  return (
-    value && [
-      h("b", {}, h("bdi", {}, value.strong)),
-      value.quiet.map(([words, figure]) => [h("span", {}, words), h("span", {}, figure)]),
-    ]
   );
 }

@@ -30,7 +30,7 @@ export function mountFlow(panels: Panels): HTMLElement {
   let blocks: HTMLElement[] = [];
   let weights: Float32Array | undefined;
   let shades: Tint[] = [];
-  let marked: Element[] = [];
+  const marked = new Map<string, Element | undefined>();
   let active = 0; // the token under the keys
 
   const length = (): number => pieces?.length ?? 0;
@@ -99,18 +99,19 @@ export function mountFlow(panels: Panels): HTMLElement {
     for (const index of blocks.keys()) colour(index);
   };
 
+  /** What is marked, by what: a span is touched where its mark changes, since hovering marks all the time. */
   const mark = (): void => {
-    for (const span of marked) span.classList.remove("gw-row", "gw-col", "gw-locked", "gw-active");
-    marked = [];
-    const put = (token: number | null | undefined, name: string): void => {
-      const span = spanOf(token);
+    const put = (name: string, token: number | null | undefined): void => {
+      const [span, before] = [spanOf(token), marked.get(name)];
+      if (span === before) return;
+      before?.classList.remove(name);
       span?.classList.add(name);
-      if (span) marked.push(span);
+      marked.set(name, span);
     };
-    put(hover.peek()?.row, "gw-row");
-    put(hover.peek()?.col, "gw-col");
-    put(lockedToken(traits), "gw-locked");
-    if (host.matches(":focus-visible")) put(active, "gw-active");
+    put("gw-row", hover.peek()?.row);
+    put("gw-col", hover.peek()?.col);
+    put("gw-locked", lockedToken(traits));
+    put("gw-active", host.matches(":focus-visible") ? active : null);
   };
 
   const toggle = (token: number): void => lock(traits, lockedToken(traits) === token ? null : token);

@@ -1,11 +1,12 @@
 // What pointer and keys do to the matrix: they move the view, choose cells, and ask what is under them.
 import { batch } from "@preact/signals-core";
 import { decode } from "../color";
-import { weight } from "./format";
 import { listen } from "./gestures";
 import { minimapOf, regionUnder } from "./minimap";
+import type { Tip } from "./panels";
 import type { Patches } from "./patch";
-import { nameOf, type Scene } from "./scene";
+import type { Scene } from "./scene";
+import { wordsOf } from "./tip";
 import type { HeatContext, Hover, MatrixHandle } from "./types";
 import {
   type Box,
@@ -43,6 +44,10 @@ const HINT = "Click, or hold Ctrl or ⌘, to zoom with the wheel";
 const HELP =
   "Attention of the chosen head. Arrows move, plus and minus zoom, 0 shows all, Enter chooses a cell.";
 const STEP = 1.5; // a key's zoom
+// ms for which a hand that comes to an unknown value waits for it: a kernel nearby answers within them, and the
+// cross-hair and the value are then one frame. To draw one without the other would keep the answer waiting. Where
+// it takes longer, the cross-hair follows the hand without.
+const HOLD = 32;
 
 export function createHands(
   host: HTMLElement,
@@ -53,6 +58,8 @@ export function createHands(
   const { query, key, direction } = traits;
   let pointer: readonly [number, number] | null = null;
   let box: Box | null = null;
+  let holding: ReturnType<typeof setTimeout> | undefined;
+  let late = false; // what is said of the cell under the pointer lacks its value
   let before = [query.peek(), key.peek(), direction.peek()] as const; // the last click
 
   // Moving
@@ -105,48 +112,56 @@ export function createHands(
     return pointAt(x, y, region, plot).map((at) => Math.min(Math.floor(at), length - 1)) as [number, number];
   }
 
-  /** What is known of the cell under the pointer; of cells that are drawn as one, of the strongest. */
-  function look(): void {
+  /** Says what is known of the cell under the pointer, and asks for what is not; `moved`: a hand just came there. */
+  function look(moved = false): void {
     const at = pointer && cellAt(...pointer);
     if (!at) {
       if (pointer) leave();
       return;
     }
+    patches.want(scene().picture, ...at); // before all else: what follows takes as long as the answer
+    const now = known(at);
+    if (moved && now.value === undefined && !late) {
+      holding ??= setTimeout(look, HOLD);
+      return;
+    }
+    release();
+    late = now.value === undefined;
+    const place = under();
+    batch(() => {
+      hover.value = now;
+      tip.value = { ...place, ...wordsOf(scene(), now) };
+    });
+  }
+
+  /** Of cells that are drawn as one, the strongest. */
+  function known(at: [number, number]): Hover {
     const { picture, level, palette } = scene();
-    patches.want(picture, ...at);
     const [row, col] = (level > 0 && patches.strongest(picture, ...at, 2 ** level)) || at;
     const value = patches.value(picture, row, col);
-    const now: { -readonly [name in keyof Hover]: Hover[name] } = { row, col };
-    if (value !== undefined) now.value = value;
-    else if (level === 0) {
-      const tile = cache.get(picture, { level, row: Math.floor(row / TILE), col: Math.floor(col / TILE) });
-      const code = tile?.codes[(row % TILE) * tile.cols + (col % TILE)];
-      if (code !== undefined) now.near = decode(code, palette.signed, palette.vmax);
-    }
-    hover.value = now;
-    say(now);
+    if (value !== undefined) return { row, col, value };
+    if (level > 0) return { row, col };
+    const tile = cache.get(picture, { level, row: Math.floor(row / TILE), col: Math.floor(col / TILE) });
+    const code = tile?.codes[(row % TILE) * tile.cols + (col % TILE)];
+    return code === undefined ? { row, col } : { row, col, near: decode(code, palette.signed, palette.vmax) };
   }
 
-  /** Beside the pointer: the value, the two tokens, and of how many cells it is the strongest. */
-  function say({ row, col, value, near }: Hover): void {
-    const token = (at: number) => `\u2068${nameOf(scene(), at, 200)}\u2069`;
-    const quiet: [string, string?][] = [[`${token(row)} → ${token(col)}`], [`query ${row}, key ${col}`]];
-    const size = 2 ** scene().level;
-    if (size > 1) quiet.push([`the strongest of ${size} × ${size} cells`]);
-    const known = value ?? near;
-    if (known === undefined) float("…", quiet);
-    else if (Number.isNaN(known)) float("masked", quiet);
-    else float(value === undefined ? `≈ ${Number(known.toPrecision(2))}` : weight(known), quiet);
-  }
-
-  function float(strong: string, quiet: [string, string?][]): void {
+  /** The pointer's place in the root; to be read before anything is written. */
+  function under(): Pick<Tip, "x" | "y"> {
     const [from, to] = [root, glass].map((element) => element.getBoundingClientRect()) as [DOMRect, DOMRect];
     const [x, y] = pointer ?? [0, 0];
-    tip.value = { x: to.left - from.left + x, y: to.top - from.top + y, strong, quiet };
+    return { x: to.left - from.left + x, y: to.top - from.top + y };
+  }
+
+  function release(): void {
+    clearTimeout(holding);
+    holding = undefined;
+    late = false;
   }
 
   function leave(): void {
     patches.rest();
+    release();
     hover.value = null;
     tip.value = null;
   }
@@ -157,7 +172,7 @@ export function createHands(
     {
       hover(x, y) {
         pointer = [x, y];
-        look();
+        look(true);
         host.style.cursor = inside(minimapOf(scene()), x, y)
           ? "move"
           : cellAt(x, y)
@@ -179,9 +194,10 @@ export function createHands(
         const mini = minimapOf(scene());
         if (mini && inside(mini, x, y)) return show(regionUnder(mini, x, y, region, length));
         const [row, col] = pointAt(x, y, region, plot).map(Math.floor) as [number, number];
-        if (cellAt(x, y)) {
-          const at = hover.peek() ?? { row, col };
-          toggle(at.row, at.col);
+        const at = cellAt(x, y);
+        if (at) {
+          const cell = known(at);
+          toggle(cell.row, cell.col);
         } else if (x < plot.x && row >= region.row0 && y < bottom) {
           direction.value = "from"; // the label of a query: what it looks at
           toggle(row, null);
@@ -214,11 +230,15 @@ export function createHands(
         const [row1, col1] = pointAt(left + width, top + height, region, plot);
         show(shaped({ row0, col0, rows: row1 - row0, cols: col1 - col0 }, length, leastCells(plot)));
       },
-      hint: () => float(HINT, []),
+      hint() {
+        tip.value = { ...under(), strong: HINT, quiet: [] };
+      },
       zoomed: () => !isWhole(scene().region, scene().length),
     },
     ends,
   );
+
+  ends.addEventListener("abort", release);
 
   // Keys
 

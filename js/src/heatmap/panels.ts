@@ -52,8 +52,9 @@ export interface Panels extends HeatContext, Omit<Shared, "ends"> {
   readonly choose: (cell: Pick<Cell, "layer" | "head"> | undefined) => void;
   /** Asks the kernel for a job whose progress comes with the traits. */
   readonly ask: (kind: string, body?: Fields) => void;
-  /** The widget's own width, CSS pixels. */
+  /** The widget's own width and height, CSS pixels. */
   readonly width: Signal<number>;
+  readonly depth: Signal<number>;
   /** The base font size, CSS pixels. */
   readonly type: ReadonlySignal<number>;
   /** A prefix for ids, of this view only. */
@@ -113,6 +114,7 @@ export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): 
     pointed: signal<number | null>(null),
     editing: signal(false),
     width: signal(0),
+    depth: signal(0),
     said,
     most: signal<readonly [number, number] | null>(null),
     choose(cell) {

@@ -31,7 +31,7 @@ export function text(panels: Panels): Child {
   };
   const object = (): Child => {
     const token = pointed.value;
-    const value = hover.value?.value;
+    const value = token === null ? undefined : hover.value?.value; // a cell under the pointer is none of its own
     if (token !== null && value !== undefined) {
       const id = traits.tokens.value.ids?.[token];
       const number = Number.isNaN(value) ? "masked" : weight(value);

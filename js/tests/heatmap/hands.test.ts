@@ -1,77 +1,6 @@
 // @vitest-environment happy-dom
-import { signal } from "@preact/signals-core";
-import { beforeEach, describe, expect, it, vi } from "vitest";
-import { makePalette } from "../../src/color";
-import { createCache } from "../../src/heatmap/cache";
-import { createHands, type Hands } from "../../src/heatmap/hands";
-import type { Measure } from "../../src/heatmap/labels";
-import type { Tip } from "../../src/heatmap/panels";
-import type { Patches } from "../../src/heatmap/patch";
-import { type Scene, sceneOf } from "../../src/heatmap/scene";
-import type { Hover } from "../../src/heatmap/types";
-import { type Bench, bench } from "../fake";
-
-const measure: Measure = { width: (text) => text.length * 6, fit: (text) => text };
-const theme = {
-  dark: false,
-  paper: "#fff",
-  ink: "#000",
-  soft: "#666",
-  line: "#ccc",
-  accent: "#00f",
-  font: "x",
-};
-const size = { width: 700, height: 500, ratio: 1 };
-
-interface Parts extends Bench {
-  host: HTMLElement;
-  glass: HTMLElement;
-  hands: Hands;
-  patches: Patches;
-  scene: () => Scene;
-  hover: { value: Hover | null };
-  tip: { value: Tip | null };
-}
-
-function make(length = 1000): Parts {
-  const info = { record: "r", length, layers: [3], n_heads: 6, causal: true };
-  const parts = bench({ info, layer: 3, head: 5, hide_sink: false, tokens: { pieces: ["a", "b", "c"] } });
-  const palette = makePalette({ colormap: "auto", scale: "sqrt", dark: false });
-  const [host, glass] = [document.createElement("div"), document.createElement("canvas")];
-  host.append(glass);
-  document.body.append(host);
-  const hover = signal<Hover | null>(null);
-  const tip = signal<Tip | null>(null);
-  const scene = () => sceneOf(parts.traits, palette, theme, size, measure);
-  const patches: Patches = { value: () => 0.25, strongest: () => undefined, want: vi.fn(), rest: vi.fn() };
-  const context = {
-    ...parts,
-    cache: createCache(parts.wire, parts.traits, parts.ends.signal),
-    palette: signal(palette),
-    theme: signal(theme),
-    hover,
-    tip,
-    root: document.body,
-    signal: parts.ends.signal,
-  };
-  const hands = createHands(host, glass, context, { scene, patches, soon: () => undefined });
-  return { ...parts, host, glass, hands, patches, scene, hover, tip };
-}
-
-/** An event at the middle of a cell. */
-function at(parts: Parts, type: string, row: number, col: number, more: object = {}): Event {
-  const { x, y } = parts.scene();
-  return point(parts, type, x(col + 0.5), y(row + 0.5), more);
-}
-
-function point({ glass }: Parts, type: string, offsetX: number, offsetY: number, more: object = {}): Event {
-  const event = new Event(type, { bubbles: true, cancelable: true });
-  Object.assign(event, { button: 0, pointerId: 1, detail: 1, ...more });
-  for (const [name, value] of Object.entries({ offsetX, offsetY }))
-    Object.defineProperty(event, name, { value });
-  glass.dispatchEvent(event);
-  return event;
-}
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { at, make, type Parts, point } from "./hand";
 
 const press = ({ host }: Parts, key: string, shiftKey = false) => {
   const event = new KeyboardEvent("keydown", { key, shiftKey, bubbles: true, cancelable: true });
@@ -82,8 +11,13 @@ const press = ({ host }: Parts, key: string, shiftKey = false) => {
 const chosen = ({ traits }: Parts) => [traits.query.value, traits.key.value];
 
 beforeEach(() => {
+  vi.useFakeTimers();
   document.body.replaceChildren();
   HTMLElement.prototype.setPointerCapture = () => undefined;
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 describe("the pointer", () => {
@@ -119,8 +53,45 @@ describe("the pointer", () => {
     const parts = make(3);
     parts.patches.value = () => undefined;
     at(parts, "pointermove", 2, 1);
-    expect(parts.tip.value?.strong).toBe("…");
     expect(parts.patches.want).toHaveBeenCalledWith("r|plain|3|5", 2, 1);
+    vi.advanceTimersByTime(100);
+    expect(parts.tip.value?.strong).toBe("…");
+  });
+
+  it("draws the cross-hair and its value at once where the value comes soon", () => {
+    const parts = make(3);
+    parts.patches.value = () => undefined;
+    at(parts, "pointermove", 2, 1);
+    expect([parts.hover.value, parts.tip.value]).toEqual([null, null]);
+    parts.patches.value = () => 0.25;
+    parts.hands.look();
+    expect(parts.hover.value).toEqual({ row: 2, col: 1, value: 0.25 });
+    expect(parts.tip.value?.strong).toBe("0.2500");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("follows the hand without values where they come late", () => {
+    const parts = make(3);
+    parts.patches.value = () => undefined;
+    at(parts, "pointermove", 1, 1);
+    at(parts, "pointermove", 2, 1);
+    vi.advanceTimersByTime(100);
+    expect(parts.hover.value).toEqual({ row: 2, col: 1 });
+    at(parts, "pointermove", 2, 0);
+    expect(parts.hover.value).toEqual({ row: 2, col: 0 });
+    point(parts, "pointerleave", 0, 0);
+    at(parts, "pointermove", 2, 1);
+    point(parts, "pointerleave", 0, 0);
+    vi.advanceTimersByTime(100);
+    expect(parts.hover.value).toBeNull();
+  });
+
+  it("chooses the cell under the click, though nothing was said of it yet", () => {
+    const parts = make(3);
+    at(parts, "pointermove", 1, 1);
+    parts.patches.value = () => undefined;
+    for (const type of ["pointermove", "pointerdown", "pointerup", "click"]) at(parts, type, 2, 0);
+    expect(chosen(parts)).toEqual([2, 0]);
   });
 
   it("says of a cell that does not exist that it is masked", () => {

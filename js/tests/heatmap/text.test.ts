@@ -30,6 +30,17 @@ describe("the text", () => {
     expect(root.querySelector(".gw-chip")?.textContent).toBe("ש 2/2 ×");
   });
 
+  it("marks the token that is pointed at, and no other", () => {
+    const root = show(fakeModel(READY));
+    const marked = () => all<HTMLElement>(root, ".gw-row, .gw-col").map((span) => span.dataset["token"]);
+    for (const token of [3, 3, 1]) {
+      all(root, "[data-token]")[token]?.dispatchEvent(new Event("pointermove", { bubbles: true }));
+      expect(marked()).toEqual([String(token)]);
+    }
+    root.querySelector(".gw-flow")?.dispatchEvent(new Event("pointerleave"));
+    expect(marked()).toEqual([]);
+  });
+
   it("keeps a token that is clicked, asks for its line, and lets it go", async () => {
     const model = fakeModel(READY);
     const root = show(model);

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, exc, make_url
 from sqlalchemy.engine import URL
 
 from gptwidgets.errors import ClosedError, InstallError, StoreError
-from gptwidgets.store import engines, journal, migrating, paths, people
+from gptwidgets.store import engines, facts, journal, migrating, paths, people
 
 FILE = "store.sqlite3"
 
@@ -188,6 +188,8 @@ def _current(url: URL, user: str, notes: tuple[str, ...]) -> Database:
         database = Database(engine, user, notes)
         if database.shared:
             _introduce(database)
+        with engines.in_words(database.where):
+            facts.sync(database)
     except BaseException:
         engine.dispose()
         raise

@@ -4,31 +4,29 @@ import json
 import sqlite3
 import subprocess
 import sys
-from importlib.resources import files
 
 import pytest
 
 from gptwidgets.store import paths
 from gptwidgets.store.catalogue import Catalogue, default_name
 
+# The best of several: the machine may be busy.
+TIMED = """
+import json, sys, time
+from gptwidgets.store.catalogue import Catalogue
+def seconds():
+    start = time.perf_counter()
+    Catalogue.open().close()
+    return time.perf_counter() - start
+print(json.dumps([min(seconds() for _ in range(5)) < 0.06, "alembic" in sys.modules]))
+"""
+
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
+    monkeypatch.delenv("GPTWIDGETS_STORE", raising=False)
     monkeypatch.setenv("GPTWIDGETS_HOME", str(tmp_path))
     return tmp_path
-
-
-def test_the_packaged_facts_are_whole():
-    facts = json.loads((files("gptwidgets.store") / "facts.json").read_text("utf-8"))
-    names = [fact["name"] for fact in facts["listings"]]
-    assert facts["default"] in names
-    assert len(set(names)) == len(names)
-    for fact in facts["listings"]:
-        source = fact["source"]
-        pins = (
-            [source["revision"]] if source["kind"] == "hub" else [source["sha256"], source["member_sha256"]]
-        )
-        assert all(len(pin) in (40, 64) and int(pin, 16) for pin in pins)
 
 
 def test_it_finds_by_name_in_any_case(home):
@@ -39,7 +37,7 @@ def test_it_finds_by_name_in_any_case(home):
         assert catalogue.find("nonsense") is None
         assert catalogue.find("gpt2' OR 1=1 --") is None
         assert default_name() in catalogue.names()
-    assert (home / "catalogue.sqlite3").is_file()
+    assert (home / "store.sqlite3").is_file()
 
 
 @pytest.mark.parametrize(
@@ -53,34 +51,40 @@ def test_an_unknown_name_gets_the_nearest(typed, near):
     assert f'"{near}"' in said
 
 
-def test_a_name_near_to_nothing_gets_them_all():
+def test_a_name_near_to_nothing_gets_the_way_to_all():
     with Catalogue.open() as catalogue:
-        assert all(name in str(catalogue.unknown("%%%")) for name in catalogue.names())
+        assert f"see the {len(catalogue.names())} of gw.Store().search()" in str(catalogue.unknown("%%%"))
 
 
 def test_the_second_opening_writes_nothing(home):
     Catalogue.open().close()
-    before = (home / "catalogue.sqlite3").read_bytes()
+    before = (home / "store.sqlite3").read_bytes()
     Catalogue.open().close()
-    assert (home / "catalogue.sqlite3").read_bytes() == before
+    assert (home / "store.sqlite3").read_bytes() == before
 
 
-@pytest.mark.parametrize("left", [b"", b"no database at all" * 100, b"SQLite format 3\0 but broken" * 50])
-def test_a_broken_file_is_replaced(home, left):
-    (home / "catalogue.sqlite3").write_bytes(left)
+def test_the_second_opening_is_quick_and_needs_no_alembic(home):
+    Catalogue.open().close()
+    said = subprocess.run([sys.executable, "-c", TIMED], capture_output=True, text=True, check=True).stdout
+    assert json.loads(said) == [True, False]
+
+
+def test_a_store_of_a_newer_gptwidgets_leaves_the_embedded_models(home):
+    Catalogue.open().close()
+    with sqlite3.connect(home / "store.sqlite3") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
     with Catalogue.open() as catalogue:
         assert catalogue.find("gpt2") is not None
-    with sqlite3.connect(home / "catalogue.sqlite3") as database:
-        assert database.execute("SELECT count(*) FROM listing").fetchone()[0] > 3
+        assert "pip install --upgrade" in str(catalogue.unknown("mine"))
 
 
-def test_other_facts_replace_the_old_ones(home):
-    Catalogue.open().close()
-    with sqlite3.connect(home / "catalogue.sqlite3") as database:
-        database.execute("UPDATE facts SET digest = 'older'")
-        database.execute("DELETE FROM listing WHERE name = 'gpt2'")
+def test_a_server_that_is_down_leaves_the_embedded_models(monkeypatch):
+    monkeypatch.setenv("GPTWIDGETS_STORE", "postgresql://ada:secret@localhost:1/none")
     with Catalogue.open() as catalogue:
         assert catalogue.find("gpt2") is not None
+        assert "is the database running" in str(catalogue.unknown("mine"))
+        assert "secret" not in str(catalogue.unknown("mine"))
 
 
 def test_where_nothing_can_be_written_it_works_in_memory(home, monkeypatch):
@@ -89,11 +93,3 @@ def test_where_nothing_can_be_written_it_works_in_memory(home, monkeypatch):
     with Catalogue.open() as catalogue:
         assert catalogue.find("gpt2") is not None
     assert paths.home().is_file()
-
-
-def test_several_processes_may_be_the_first():
-    code = "from gptwidgets.store.catalogue import Catalogue; print(len(Catalogue.open().names()))"
-    many = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(4)]
-    said = {process.communicate(timeout=60)[0].strip() for process in many}
-    assert len(said) == 1
-    assert int(said.pop()) > 3

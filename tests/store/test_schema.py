@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from gptwidgets.errors import StoreError
 from gptwidgets.store import migrating, schema
@@ -21,10 +24,15 @@ POSTGRES = (
     """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
     WHERE connamespace = 'public'::regnamespace""",
 )
-TABLES = """SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-    AND name NOT LIKE 'listing_text_%'"""
+NEXT = """
+from alembic import op
+import sqlalchemy as sa
+revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+def upgrade():
+    op.add_column("person", sa.Column("colour", sa.Text(), server_default="green"))
+"""
 ADD = """INSERT INTO listing (name, title, publisher, summary, card, terms, licence, status, origin, gated,
-    architecture, n_reviews, made_by, made_at, changed_at) VALUES ('one', 'The First', 'Us', 'Émile',
+    architecture, n_reviews, made_by, made_at, changed_at) VALUES ('one', 'The Zanzibar', 'Us', 'Émile',
     '', 'chat', 'MIT', 'published', 'user', :no, 'gpt2', 0, 'ada', :now, :now)"""
 
 
@@ -50,20 +58,50 @@ def parts(sql):
 def test_the_migrated_database_is_the_one_that_the_tables_describe(database):
     with database.reading() as connection:
         migrated = described(connection)
-    made = engine(database.url)
+    made = engine(database.url if database.shared else URL.create("sqlite"))
     with made.connect() as fresh:
         connection = fresh.execution_options(writing=True)
         with connection.begin():
-            if connection.dialect.name == "sqlite":
-                for (name,) in connection.execute(text(TABLES)).all():
-                    connection.exec_driver_sql(f"DROP TABLE {name}")
-            else:
+            if database.shared:
                 connection.exec_driver_sql("DROP SCHEMA public CASCADE")
                 connection.exec_driver_sql("CREATE SCHEMA public")
             schema.metadata.create_all(connection)
             assert described(connection) == migrated
     made.dispose()
     assert len(migrated) > 25
+
+
+def test_an_older_store_is_migrated_and_what_users_wrote_is_kept(
+    database, database_url, monkeypatch, tmp_path
+):
+    with database.writing("put") as connection:
+        connection.execute(text("INSERT INTO setting (key, value) VALUES ('mine', 'kept')"))
+    database.close()
+    scripts = tmp_path / "migrations"
+    shutil.copytree(migrating.SCRIPTS, scripts)
+    (scripts / "versions" / "r0002_next.py").write_text(NEXT)
+    monkeypatch.setattr(migrating, "SCRIPTS", scripts)
+    monkeypatch.setattr(schema, "REVISION", "0002")
+    with Database.open(database_url) as newer, newer.reading() as connection:
+        assert connection.scalar(text("SELECT value FROM setting WHERE key = 'mine'")) == "kept"
+        assert connection.scalar(text("SELECT colour FROM person LIMIT 1")) in {None, "green"}
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(database, database_url, monkeypatch, tmp_path):
+    database.close()
+    scripts = tmp_path / "migrations"
+    shutil.copytree(migrating.SCRIPTS, scripts)
+    (scripts / "versions" / "r0002_next.py").write_text(NEXT + "    op.drop_table('none_such')\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(migrating, "SCRIPTS", scripts)
+        patch.setattr(schema, "REVISION", "0002")
+        with pytest.raises(DBAPIError):
+            Database.open(database_url)
+    with Database.open(database_url) as same, same.reading() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == schema.REVISION
+        columns = connection.execute(text("SELECT * FROM person")).keys()
+    assert "colour" not in set(columns)
 
 
 def test_alembics_newest_revision_is_the_one_that_needs_no_alembic():
@@ -83,13 +121,13 @@ def test_a_newer_schema_is_refused_and_left_alone(database, database_url):
 def test_what_searches_by_words_follows_the_listings(database):
     with database.writing("fill") as connection:
         connection.execute(text(ADD), {"no": False, "now": "2026-01-01 00:00:00"})
-    assert found(database, "first") == 1
+    assert found(database, "zanzibar") == 1
     with database.writing("change") as connection:
-        connection.execute(text("UPDATE listing SET title = 'Another'"))
-    assert (found(database, "first"), found(database, "another")) == (0, 1)
+        connection.execute(text("UPDATE listing SET title = 'Timbuktu' WHERE name = 'one'"))
+    assert (found(database, "zanzibar"), found(database, "timbuktu")) == (0, 1)
     with database.writing("remove") as connection:
-        connection.execute(text("DELETE FROM listing"))
-    assert found(database, "another") == 0
+        connection.execute(text("DELETE FROM listing WHERE name = 'one'"))
+    assert found(database, "timbuktu") == 0
 
 
 def found(database, word):

@@ -80,6 +80,23 @@ def test_sliders_move_the_bars_and_ask_nobody(default):
     expect(play).to_contain_text("Σ 1 of 49,152 tokens stay")
 
 
+def test_sliders_move_what_could_stand_in_the_place_of_a_kept_token(default):
+    page = default
+    made = "play = gw.Playground(smol, 'Once upon a', temperature=0, max_new_tokens=4); play.run().wait()"
+    play = show(page, made, status="ready")
+    expect(play.locator(".gw-side h3")).to_have_text("Next token", timeout=PATIENCE)
+    written(play).locator("[data-at]").nth(1).click()
+    expect(play).to_contain_text("Σ 1 of 49,152 tokens stay", timeout=PATIENCE)
+    shown = rows(play).locator(".gw-piece").all_inner_texts()
+    page.page.evaluate(LISTEN)
+    said = play.get_by_label("Temperature", exact=True).evaluate(SWEEP)
+    assert len(set(said)) > 4
+    assert "next" not in page.page.evaluate("() => window.asked")
+    assert rows(play).locator(".gw-piece").all_inner_texts()[0] == shown[0]
+    play.get_by_role("button", name="Let go of this token").click()
+    expect(play.locator(".gw-side h3")).to_have_text("Next token", timeout=PATIENCE)
+
+
 # A tiny model
 
 

@@ -118,9 +118,9 @@ function penalise(given: Logits, penalty: number): void {
 
 /**
  * The rules applied; `count` rows are given out, the first ones, of which the last `cuts` are the first that were
- * cut, wherever they stand.
+ * cut, wherever they stand. The token `also` (where in `ids`) has a row in any case, the last one.
  */
-export function distribute(given: Logits, knobs: Knobs, count: number, cuts = 0): Distribution {
+export function distribute(given: Logits, knobs: Knobs, count: number, cuts = 0, also = -1): Distribution {
   const { logits, probs } = given;
   const { temperature, topK, topP, minP, penalty } = knobs;
   const size = logits.length;
@@ -161,15 +161,23 @@ export function distribute(given: Logits, knobs: Knobs, count: number, cuts = 0)
     while (byMin < inP && (weight[byMin] as number) >= minP) sum += weight[byMin++] as number;
   }
 
+  const rowAt = (k: number): Row => {
+    const index = order[k] as number;
+    const after = k < byMin && k < live ? (weight[k] as number) / sum : 0;
+    const cut = k < byMin ? "" : greedy ? "greedy" : k < byP ? "min-p" : k < byK ? "top-p" : "top-k";
+    return { index, before: probs[index] as number, after, cut };
+  };
   const rows: Row[] = [];
   const gap = cuts > 0 && byMin > count - cuts ? count - cuts : count;
   for (let i = 0; i < Math.min(count, size); i++) {
     const k = i < gap || byMin === size ? i : byMin + i - gap;
     if (k >= size) break;
-    const index = order[k] as number;
-    const after = k < byMin && k < live ? (weight[k] as number) / sum : 0;
-    const cut = k < byMin ? "" : greedy ? "greedy" : k < byP ? "min-p" : k < byK ? "top-p" : "top-k";
-    rows.push({ index, before: probs[index] as number, after, cut });
+    rows.push(rowAt(k));
+  }
+  if (also >= 0 && !rows.some(({ index }) => index === also)) {
+    let k = 0;
+    while (order[k] !== also) k++;
+    rows[Math.min(rows.length, count - 1)] = rowAt(k);
   }
   let held = byMin === size ? 1 : 0;
   if (held === 0) for (let k = 0; k < byMin; k++) held += probs[order[k] as number] as number;

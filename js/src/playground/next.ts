@@ -1,6 +1,6 @@
-// The distribution of the token that would come next, where nothing is sampled yet: asked for once when the text
-// has come to rest, and then moved by the sliders here.
-import { computed, effect, type ReadonlySignal, signal } from "@preact/signals-core";
+// The distribution of the token that would come next, where nothing is sampled yet, or of the place of a token that
+// is kept: asked for once when the text has come to rest, and then moved by the sliders here.
+import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals-core";
 import { type Spec, unpack } from "../columns";
 import type { Connection } from "../connection";
 import type { Wire } from "../wire";
@@ -29,6 +29,7 @@ export interface NextToken {
 /** While a model writes or loads, nobody asks. */
 const STILL = new Set<Status>(["empty", "ready", "error"]);
 const PAUSE = 120; // ms that a text must rest
+const NOTHING = "-";
 
 export function createNext(
   traits: PlayTraits,
@@ -45,13 +46,21 @@ export function createNext(
   let asking: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** What the distribution belongs to: the shown text, or the prompt where none is shown; "" while it changes. */
+  /** The kept token's place, where the engine tells what it gave there; a text's first token has none. */
+  const kept = (): number | undefined => {
+    const at = traits.token.value;
+    return at && traits.info.value.can?.includes("logits") ? at : undefined;
+  };
+  /**
+   * What the distribution belongs to: the shown text, up to its end or to the token that is kept, or the prompt
+   * where none is shown; "" while it changes, NOTHING where there is nothing to go on from.
+   */
   const place = computed(() => {
     const { status, leaf, prompt, messages, chat } = traits;
     if (connection.value !== "live" || !STILL.has(status.value)) return "";
-    if (story.entries.value.has(leaf.value)) return `n${leaf.value}`;
+    if (story.entries.value.has(leaf.value)) return `n${leaf.value}@${kept() ?? ""}`;
     const given = chat.value ? messages.value.length > 0 : prompt.value !== "";
-    return given ? `p${chat.value ? JSON.stringify(messages.value) : prompt.value}` : "";
+    return given ? `p${chat.value ? JSON.stringify(messages.value) : prompt.value}` : NOTHING;
   });
 
   const ask = async (): Promise<void> => {
@@ -61,7 +70,8 @@ export function createNext(
     waiting.value = true;
     try {
       const leaf = traits.leaf.peek();
-      const body = story.entries.peek().has(leaf) ? { node: leaf } : {};
+      const at = untracked(kept);
+      const body = story.entries.peek().has(leaf) ? { node: leaf, ...(at && { at }) } : {};
       const { content, buffers } = await wire.request("next", body, { signal: mine.signal });
       const columns = unpack(content["columns"] as Spec, buffers[0] ?? new Uint8Array());
       story.learn(content["pieces"]);
@@ -88,7 +98,8 @@ export function createNext(
     const where = place.value;
     clearTimeout(timer);
     asking?.abort();
-    if (where !== "") timer = setTimeout(() => void ask(), PAUSE);
+    if (where === NOTHING) there.value = null;
+    else if (where !== "") timer = setTimeout(() => void ask(), PAUSE);
   });
   ends.addEventListener("abort", () => {
     clearTimeout(timer);

@@ -1,5 +1,6 @@
-// The right side: the token that is pointed at or kept and what could have stood there; otherwise what comes next,
-// which the sliders move.
+// The right side: the token that is pointed at or kept and what could have stood there; otherwise what comes next.
+// The sliders move what comes next, and what could stand in the place of a kept token. While a model writes, the
+// bars follow it.
 import { computed, signal } from "@preact/signals-core";
 import { type Child, follow, h, onEnd } from "../dom";
 import { whole } from "../numbers";
@@ -10,7 +11,7 @@ import { type Distribution, distribute } from "./distribution";
 import { replacement } from "./edit";
 import { fixed, place, probability } from "./figures";
 import { knobsOf } from "./knobs";
-import type { Play } from "./play";
+import type { Play, Spot } from "./play";
 import type { Place, Tokens } from "./story";
 
 const ROWS = 10;
@@ -18,13 +19,16 @@ const CUTS = 3; // of them for what was cut first, if anything was
 
 export function side(play: Play): Child {
   const { traits, story, pointed, next, scoring, score } = play;
-  /** The token to tell of, and whether it is kept. */
-  const spot = computed(() => {
-    if (pointed.value) return { ...pointed.value, kept: false };
+  /** The token to tell of, and why. */
+  const spot = computed((): (Spot & { readonly why: "pointed" | "kept" | "last" }) | null => {
+    const leaf = traits.leaf.value;
+    const token = scoring.value ? null : traits.token.value;
+    const under = pointed.value;
+    if (under && !(under.leaf === leaf && under.at === token)) return { ...under, why: "pointed" };
     if (scoring.value) return null;
-    return traits.token.value === null
-      ? null
-      : { leaf: traits.leaf.value, at: traits.token.value, kept: true };
+    if (token !== null) return { leaf, at: token, why: "kept" };
+    const at = latest(play);
+    return at === null ? null : { leaf, at, why: "last" };
   });
   const there = computed((): Place | undefined => {
     void story.grown.value;
@@ -36,6 +40,14 @@ export function side(play: Play): Child {
     }
     return story.place(now.leaf, now.at);
   });
+  /** The distribution that the sliders move: what comes next, or what could stand in the kept token's place. */
+  const open = computed(() => {
+    const now = spot.value;
+    const what = next.there.value;
+    const here = now === null || (now.why === "kept" && what?.node === now.leaf && what.at === now.at);
+    return here && !scoring.value ? what : null;
+  });
+  const moving = (): boolean => spot.value?.why === "last" && play.running.value;
 
   const choose = (bar: Bar): void => {
     const now = spot.peek();
@@ -55,36 +67,35 @@ export function side(play: Play): Child {
     frame = 0;
     const start = performance.now();
     const token = there.peek();
-    if (token) bars.draw(alternatives(token.tokens, token.own, story));
-    else if (scoring.peek()) bars.draw([]);
-    else {
-      const now = next.there.peek();
-      const made = now && distribute(now.logits, knobsOf(play), ROWS, CUTS);
-      const ids = made?.rows.map(({ index }) => now?.logits.ids[index] as number) ?? [];
+    const what = open.peek();
+    const chosen = token ? token.tokens.of("id", token.own) : -1;
+    const also = what && token ? what.logits.ids.indexOf(chosen) : -1;
+    const made = what && distribute(what.logits, knobsOf(play), ROWS, CUTS, also);
+    result.value = made;
+    if (made) {
+      const ids = made.rows.map(({ index }) => what.logits.ids[index] as number);
       next.pieces(ids);
       bars.draw(
-        made?.rows.map(({ before, after, cut }, i) => {
+        made.rows.map(({ before, after, cut }, i) => {
           const id = ids[i] as number;
-          return { id, piece: story.piece(id), before, after, cut };
-        }) ?? [],
+          return { id, piece: story.piece(id), before, after, cut, chosen: id === chosen };
+        }),
       );
-      result.value = made;
-    }
+    } else bars.draw(token ? alternatives(token.tokens, token.own, story) : []);
     const ms = performance.now() - start;
     play.root.dataset["drawnMs"] = ms.toFixed(2);
     play.root.dispatchEvent(new CustomEvent("gw-drawn", { bubbles: true, detail: { ms } }));
   };
   follow(() => {
     void there.value;
-    void scoring.value;
-    void next.there.value;
+    void open.value;
     void next.learned.value;
     knobsOf(play);
     if (frame === 0) frame = requestAnimationFrame(draw);
   });
   onEnd(() => cancelAnimationFrame(frame));
   follow(() => {
-    sum.textContent = there.value || scoring.value ? "" : sumLine(result.value);
+    sum.textContent = open.value ? sumLine(result.value) : "";
   });
 
   return h(
@@ -95,25 +106,46 @@ export function side(play: Play): Child {
       {},
       h("h3", {}, () => {
         const now = there.value;
+        const called = spot.value?.why === "last" ? "Last token" : `Position ${now?.at}`;
         return now
-          ? ["Position ", String(now.at), " ", h("bdi.gw-quoted", {}, named(now, play))]
+          ? [called, " ", h("bdi.gw-quoted", {}, named(now, play))]
           : scoring.value
             ? "Token"
             : "Next token";
       }),
       h("span.gw-push"),
-      () => spot.value?.kept && iconButton("close", "Let go of this token (Escape)", () => play.keep(null)),
-      () => !there.value && next.waiting.value && h("span.gw-quiet", {}, "one moment"),
+      () =>
+        spot.value?.why === "kept" &&
+        iconButton("close", "Let go of this token (Escape)", () => play.keep(null)),
+      () => spot.value?.why !== "pointed" && next.waiting.value && h("span.gw-quiet", {}, "one moment"),
     ),
     h("p.gw-facts", {}, () => facts(play, there.value, result.value)),
     h(
       "div",
-      { class: "", "data-waiting": () => !there.value && (next.waiting.value || play.running.value) },
+      {
+        class: "",
+        "data-waiting": () => !there.value && (next.waiting.value || play.running.value),
+        "data-moving": moving,
+      },
       bars.element,
     ),
     sum,
-    () => (there.value && spot.value?.kept ? replacement(play) : ""),
+    () => (there.value && spot.value?.why === "kept" ? replacement(play) : ""),
   );
+}
+
+/**
+ * The last token that the shown text has, as long as nobody knows what comes after it: a model writes on, or the
+ * answer is on its way. Null where that is known, or nothing was written.
+ */
+function latest({ story, traits, next, running }: Play): number | null {
+  void story.grown.value;
+  const leaf = traits.leaf.value;
+  const entry = story.entries.value.get(leaf);
+  const end = story.length(leaf);
+  if (entry?.kind !== "written" || end <= entry.at) return null;
+  const what = next.there.value;
+  return !running.value && what?.node === leaf && what.at === end ? null : end - 1;
 }
 
 function named({ tokens, own }: Place, { story }: Play): string {

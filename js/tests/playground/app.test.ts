@@ -2,24 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { fakeModel, settled } from "../fake";
 import { all, button, press } from "../heatmap/view";
-import { answer, entry, logits, part, READY, show, tell, views } from "./kernel";
-
-const PROMPT = entry("p", { kind: "prompt", length: 1, preview: "Once" });
-const WRITTEN = entry("w", { parent: "p", at: 1, running: true });
-
-/** A view in which " upon a" was written after "Once". */
-async function written() {
-  const model = fakeModel(READY);
-  const root = show(model);
-  await settled();
-  answer(model, "story", { tree: [], parts: [], pieces: {}, beams: [], figures: {} });
-  await settled();
-  tell(model, 1, [part("p", 0, [0]), part("w", 0, [1])], [PROMPT, WRITTEN]);
-  model.hear({ leaf: "w", status: "running" });
-  tell(model, 2, [part("w", 1, [2])]);
-  await settled();
-  return { model, root, spans: () => all<HTMLElement>(root, ".gw-written [data-at]") };
-}
+import { entry, part, READY, show, tell, views, WRITTEN, written } from "./kernel";
 
 describe("writing", () => {
   it("asks for a run with what stands in the editor, at once", async () => {
@@ -87,52 +70,6 @@ describe("texts side by side", () => {
     expect(differs()).toEqual(["a", "day"]);
     tell(model, 4, [part("v", 3, [3])]);
     expect(differs()).toEqual(["a", "day"]);
-  });
-});
-
-describe("alternatives", () => {
-  const rows = (root: HTMLElement): string[][] =>
-    all<HTMLElement>(root, ".gw-bar-row:not(.gw-none)").map((row) =>
-      all(row, ".gw-piece, .gw-raw, .gw-ruled").map((cell) => cell.textContent ?? ""),
-    );
-
-  it("of a token under the keys, before and after the rules; a press tells the story anew", async () => {
-    const { model, root } = await written();
-    const text = root.querySelector(".gw-written") as HTMLElement;
-    press(text, "End");
-    await settled();
-    expect(rows(root)).toEqual([
-      ["·a", "0.500", "1"],
-      [".", "0.250", "cut"],
-    ]);
-    press(text, "Enter");
-    await settled();
-    expect(model.get("token")).toBe(2);
-    all<HTMLButtonElement>(root, ".gw-bar-row")[1]?.click();
-    expect(model.sent.at(-1)).toMatchObject({ kind: "branch", node: "w", at: 2, token: 7 });
-  });
-
-  it("before anything is drawn: the sliders move them with no word to the kernel", async () => {
-    const model = fakeModel(READY);
-    const root = show(model);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const { fields, bytes } = logits();
-    answer(model, "next", fields, [bytes]);
-    await settled();
-    expect(rows(root).map(([piece, raw]) => [piece, raw])).toEqual([
-      ["·time", "0.644"],
-      ["·day", "0.237"],
-      [".", "0.087"],
-      ["·a", "0.032"],
-    ]);
-    const sent = model.sent.length;
-    const k = root.querySelector<HTMLInputElement>("[aria-label='Top-k, exactly']") as HTMLInputElement;
-    k.value = "2";
-    k.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
-    await settled();
-    expect(rows(root).map(([, , ruled]) => ruled)).toEqual(["0.731", "0.269", "top-k", "top-k"]);
-    expect(root.querySelector(".gw-sum")?.textContent).toBe("Σ 2 of 4 tokens stay: 0.881 before, 1 after");
-    expect(model.sent.length).toBe(sent);
   });
 });
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, vi } from "vitest";
 import type { Spec } from "../../src/columns";
 import factory from "../../src/playground/index";
 import type { Entry } from "../../src/playground/traits";
-import { type Fake, fakeModel } from "../fake";
+import { type Fake, fakeModel, settled } from "../fake";
 
 export const READY = {
   status: "ready",
@@ -109,6 +109,23 @@ export function logits(): { fields: object; bytes: Uint8Array } {
     seen: ["<i4", [1], [2]],
   });
   return { fields: { node: "p", at: 1, columns: spec, pieces: PIECES, partial: false }, bytes };
+}
+
+export const PROMPT = entry("p", { kind: "prompt", length: 1, preview: "Once" });
+export const WRITTEN = entry("w", { parent: "p", at: 1, running: true });
+
+/** A view in which " upon a" was written after "Once". */
+export async function written() {
+  const model = fakeModel(READY);
+  const root = show(model);
+  await settled();
+  answer(model, "story", { tree: [], parts: [], pieces: {}, beams: [], figures: {} });
+  await settled();
+  tell(model, 1, [part("p", 0, [0]), part("w", 0, [1])], [PROMPT, WRITTEN]);
+  model.hear({ leaf: "w", status: "running" });
+  tell(model, 2, [part("w", 1, [2])]);
+  await settled();
+  return { model, root, spans: () => [...root.querySelectorAll<HTMLElement>(".gw-written [data-at]")] };
 }
 
 export const views: (() => void)[] = [];

@@ -5,23 +5,23 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import numpy as np
 import traitlets as t
 
 from gptwidgets.errors import TextError
 from gptwidgets.kernel.sampling import Sampling
 from gptwidgets.widgets.playground import engine as engines
+from gptwidgets.widgets.playground.giving import Giving
 from gptwidgets.widgets.playground.runs import Run
 from gptwidgets.widgets.playground.settings import SEQUENCES
 from gptwidgets.widgets.playground.tokens import TokenColumns
 from gptwidgets.widgets.playground.tree import Node
-from gptwidgets.widgets.playground.writing import Plan, Writing
+from gptwidgets.widgets.playground.writing import Plan
 from gptwidgets.widgets.values import Position, whole
 
 NAME = 200  # characters of a node's name, at most
 
 
-class Branching(Writing):
+class Branching(Giving):
     """The part of a playground that walks the tree and lets it grow."""
 
     token = Position(help="The chosen token's position in the shown path, or None.").tag(sync=True)
@@ -29,7 +29,6 @@ class Branching(Writing):
     def __init__(self, gpt: Any, **options: Any) -> None:
         self._rooting = threading.Lock()
         self._draft: Node | None = None  # a prompt that was looked at and not yet run
-        self._seen_next: tuple[list[int], np.ndarray, np.ndarray] | None = None  # path, ids, logits
         super().__init__(gpt, **options)
 
     # What a user asks
@@ -94,13 +93,23 @@ class Branching(Writing):
 
         return self._begin(Plan("branch", where, self._rules(), 1, self.alternatives))
 
-    def edit(self, start: int, end: int, text: str, leaf: str | Node | None = None) -> Node:
+    def edit(
+        self, start: int, end: int, text: str, leaf: str | Node | None = None, *, scored: bool = False
+    ) -> Node:
         """Puts a text in place of tokens start … end (counted from the beginning of the prompt).
 
         What follows stays as it was written; nothing runs. Go on with `go_on()`.
 
+        Args:
+            start: the first token that is replaced; negative ones count from the end.
+            end: the one after the last.
+            text: what comes instead; "" takes the tokens out.
+            leaf: the node whose path is meant; by default the one that is shown.
+            scored: reads the whole once, so that of the text and of all that follows it is known how probable
+                the model finds it now.
+
         Returns:
-            The new node, which is shown now.
+            The new node, which is shown now; the old one stays as it is.
         """
         node = self._shown(leaf)
         start, end = self._place(node, start), self._place(node, end)
@@ -111,6 +120,8 @@ class Branching(Writing):
         own = self._read(text)
         tail = self.nodes.columns(node, end, self.nodes.length(node))
         own.extend(tail.copy(0, len(tail), known=False))
+        if scored and "ids" in self._gpt.can:
+            own = self._scored_columns(self.nodes.ids(node, start), own, self.alternatives)
         before = self.leaf
         made = self.nodes.add(node, start, "edited", own, given=len(own))
         self.nodes.added("edit", [made], before)
@@ -233,67 +244,3 @@ class Branching(Writing):
         if not 1 <= number <= SEQUENCES:
             raise ValueError(f"n must be 1 to {SEQUENCES}, not {number}.")
         return number
-
-    def _read(self, text: Any) -> TokenColumns:
-        """A text that a person wrote in the middle, as tokens."""
-        if not isinstance(text, str):
-            raise TypeError(f"This is a text, not {type(text).__name__}.")
-        if not text:
-            return TokenColumns()
-        if "ids" not in self._gpt.can:
-            return self._vocabulary.text(text)
-        return self._vocabulary.tokens(self._gpt.encode(text, add_special_tokens=False))
-
-    def _instead(self, node: Node, at: int, chosen: int | str) -> TokenColumns:
-        """A chosen token, with what is known of it: it was an alternative, or stood in the distribution."""
-        if isinstance(chosen, str):
-            return self._read(chosen)
-        if "ids" in self._gpt.can:
-            made = self._vocabulary.tokens(self._gpt.encode([chosen]))
-        else:
-            piece = self._vocabulary.piece(chosen)
-            made = TokenColumns.of([chosen], [piece])
-        known = self._known(node, at, chosen)
-        if known is None:
-            return made
-        columns = {name: np.asarray(value)[None] for name, value in known.items()}
-        return TokenColumns.from_columns(columns, made.texts)
-
-    def _known(self, node: Node, at: int, chosen: int) -> dict[str, Any] | None:
-        there = self.nodes.token(node, at)
-        if there is None:
-            return self._known_next(self.nodes.ids(node, at), chosen)
-        found = np.flatnonzero(there["alt_id"] == chosen)
-        if not len(found):
-            return there if int(there["id"]) == chosen else None
-        rank = int(found[0])
-        return {
-            **there,
-            "id": np.int32(chosen),
-            "logprob": there["alt_logprob"][rank],
-            "sampled": there["alt_sampled"][rank],
-            "rank": np.int32(rank),
-            "ms": np.float32(np.nan),
-        }
-
-    def _known_next(self, path: list[int], chosen: int) -> dict[str, Any] | None:
-        """From the distribution that stood on the screen: log p_i = z_i - log Σ exp z."""
-        if self._seen_next is None or self._seen_next[0] != path:
-            return None
-        _, ids, logits = self._seen_next
-        found = np.flatnonzero(ids == chosen)
-        if not len(found):
-            return None
-        z = logits.astype(np.float64)
-        logprobs = z - z[0] - np.log(np.exp(z - z[0]).sum())
-        p = np.exp(logprobs)
-        k = min(self.alternatives, len(ids))
-        return {
-            "id": np.int32(chosen),
-            "logprob": np.float32(logprobs[found[0]]),
-            "rank": np.int32(found[0]),
-            "entropy": np.float32(-(p[p > 0] * np.log2(p[p > 0])).sum()),
-            "alt_id": ids[:k].astype(np.int32),
-            "alt_logprob": logprobs[:k].astype(np.float32),
-            "alt_sampled": np.full(k, np.nan, np.float32),
-        }

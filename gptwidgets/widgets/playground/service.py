@@ -113,10 +113,11 @@ class Service(Branching):
 
     def _on_edit(self, request: dict[str, Any], _buffers: Any) -> Task:
         start, end, text, node = request["at"], request["end"], request["text"], self._asked(request, "node")
+        scored = request.get("scored") is True
 
         def steps() -> Steps:
             yield None
-            return Reply({"node": self.edit(start, end, text, node).id})
+            return Reply({"node": self.edit(start, end, text, node, scored=scored).id})
 
         return Task(steps, self._gpt._model_worker, LOOK)
 

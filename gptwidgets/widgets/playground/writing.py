@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import traitlets as t
 
 from gptwidgets.errors import Cancelled, ClosedError
@@ -205,16 +206,40 @@ class Writing(Settings):
                 self._take_best(run.nodes[0], None)
 
     def _take_best(self, node: Node, found: Any) -> None:
-        """The best beam's tokens become the node's."""
+        """The best beam's tokens become the node's; of a search that has ended, with all that is known."""
         ids, logprobs = best_beam(node.beams, None if found is None else list(found.ids))
         tokens = self._vocabulary.tokens(ids)
+        if found is not None and "ids" in self._gpt.can:
+            tokens = self._scored_columns(self.nodes.ids(node), tokens, node.tokens.k)
+        for at, logprob in enumerate(logprobs):
+            tokens.set_at(at, logprob=logprob)
         with self.nodes.lock:
-            start = len(node.tokens)
             node.tokens.extend(tokens)
-            for at, logprob in enumerate(logprobs):
-                node.tokens.set_at(start + at, logprob=logprob)
         node.reason, node.running = "stopped" if found is None else str(found.reason), False
         self._flusher.touch(node, entry=True)
+
+    def _scored_columns(self, before: list[int], given: TokenColumns, k: int) -> TokenColumns:
+        """Tokens that nobody drew, with how probable the model finds each where it stands.
+
+        Args:
+            before: the ids that they follow.
+            given: the tokens.
+            k: how many alternatives of each.
+        """
+        if not len(given):
+            return given
+        scores = self._gpt.scores([*before, *given.ids], k=k)
+        own = slice(len(before), None)
+        columns = {
+            "id": scores.ids[own],
+            "logprob": scores.logprobs[own],
+            "rank": scores.ranks[own],
+            "entropy": scores.entropies[own],
+            "alt_id": scores.alternatives[own],
+            "alt_logprob": scores.alternative_logprobs[own],
+            "alt_sampled": np.full_like(scores.alternative_logprobs[own], np.nan),
+        }
+        return TokenColumns.from_columns(columns, given.texts)
 
     def _node(
         self, plan: Plan, place: tuple[Node, int, TokenColumns], rules: Sampling, seed: int | None

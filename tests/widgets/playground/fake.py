@@ -19,7 +19,7 @@ from gptwidgets.kernel.step import Alternatives, Step, Token
 from gptwidgets.kernel.worker import CancelToken, Worker
 from gptwidgets.kernel.writer import Writer
 
-ALL = frozenset({"ids", "logits", "alternatives", "score", "beams", "attention", "chat", "seed", "n"})
+ALL = frozenset({"text", "ids", "logits", "alternatives", "score", "beams", "attention", "chat", "seed", "n"})
 END = 0
 
 
@@ -139,6 +139,23 @@ class FakeEngine:
             "bytes": len(ids),
         }
         return frame
+
+    def scores(self, text: Any, *, k: int = 0) -> SimpleNamespace:
+        """As a GPT scores: each token by the logits before it."""
+        ids = self.encode(text)
+        before = [logits(ids[:at]) for at in range(1, len(ids))]
+        raw = np.array([z - np.log(np.exp(z).sum()) for z in before], np.float32).reshape(-1, 256)
+        mine = raw[np.arange(len(raw)), ids[1:]]
+        best = np.argsort(-raw, axis=1, kind="stable")[:, :k]
+        bests = np.take_along_axis(raw, best, 1)
+        return SimpleNamespace(
+            ids=np.array(ids, np.int32),
+            logprobs=np.append(np.float32(np.nan), mine),
+            ranks=np.append(-1, (raw > mine[:, None]).sum(1)).astype(np.int32),
+            entropies=np.append(np.nan, np.full(len(raw), 2.5)).astype(np.float32),
+            alternatives=np.vstack([np.full((1, k), -1), best]).astype(np.int32),
+            alternative_logprobs=np.vstack([np.full((1, k), np.nan), bests]).astype(np.float32),
+        )
 
     def beam_search(self, prompt: Any, sampling: Sampling, *, cancel: CancelToken | None = None) -> Any:
         """The letters "a" and "b" in all combinations; two of them are kept, "a…" is the best."""

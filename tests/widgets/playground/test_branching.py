@@ -7,6 +7,7 @@ import pytest
 
 from gptwidgets.errors import TextError
 from tests.waiting import until
+from tests.widgets.playground.fake import logits
 
 
 def test_going_on_and_branching(engine, play):
@@ -63,6 +64,25 @@ def test_editing_in_the_middle_starts_a_branch(engine, play):
     assert play.path_text() == "abc" + run.text
     with pytest.raises(IndexError, match="ends before it begins"):
         play.edit(3, 2, "x")
+
+
+def test_the_rest_after_an_edit_is_scored_anew(play):
+    run = play.run().wait(20)
+    old = run.nodes[0].tokens.columns()
+    node = play.edit(4, 5, "é", scored=True)
+    assert play.path_text() == "abc" + run.text[0] + "é" + run.text[2:]
+    path = play.path_ids()
+    columns = node.tokens.columns()
+    for own, at in enumerate(range(node.at, len(path))):
+        z = logits(path[:at]).astype(float)
+        assert columns["logprob"][own] == pytest.approx(z[path[at]] - np.log(np.exp(z).sum()), abs=1e-4)
+        assert columns["alt_id"][own].tolist() == np.argsort(-z, kind="stable")[:10].tolist()
+    assert np.isnan(columns["sampled"]).all()
+    for name, column in run.nodes[0].tokens.columns().items():  # the old branch knows nothing of it
+        np.testing.assert_array_equal(column, old[name])
+    assert play.undo() == "edit"
+    assert play.leaf == run.nodes[0].id
+    assert play.edit(-1, play.nodes.length(run.nodes[0]), "", scored=True).tokens.texts == []
 
 
 def test_nothing_is_ever_lost(engine, play):

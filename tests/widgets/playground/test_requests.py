@@ -31,9 +31,10 @@ def test_a_page_runs_goes_on_branches_and_undoes(play, page):
     page.ask("branch", node=leaf, at=4, token=65)
     page.until(lambda: play.status == "ready")
     assert play.path_text()[4] == "A"
-    edited, _ = page.ask("edit", node=leaf, at=0, end=3, text="xyz")
+    edited, _ = page.ask("edit", node=leaf, at=0, end=3, text="xyz", scored=True)
     assert play.leaf == edited["node"]
     assert play.path_text().startswith("xyz")
+    assert not np.isnan(play.nodes[play.leaf].tokens.columns()["logprob"][1:]).any()
     assert page.ask("undo")[0]["undone"] == "edit"
     page.ask("name", node=leaf, name="mine")
     page.ask("prune", node=leaf, pruned=True)
@@ -115,6 +116,16 @@ def test_what_stood_in_the_distribution_has_its_numbers_as_a_branch(play, page):
     assert row["rank"] == 7
     assert row["prob"] == pytest.approx(p[7], rel=1e-5)
     assert row["entropy"] == pytest.approx(-(p * np.log2(p)).sum(), rel=1e-5)
+
+
+def test_what_stood_in_the_place_of_a_kept_token_has_its_numbers_as_a_branch(play, page):
+    run = play.run().wait(20)
+    reply, (data,) = page.ask("next", node=run.nodes[0].id, at=5)
+    columns = unpack(reply["columns"], data)
+    assert columns["seen"].tolist() == sorted(set(play.path_ids()[:5]))
+    page.ask("branch", node=reply["node"], at=reply["at"], token=int(columns["id"][40]))
+    page.until(lambda: play.status == "ready")
+    assert play.tokens.iloc[0]["rank"] == 40  # it is not among the alternatives that the run kept
 
 
 def test_pieces_and_scores(play, page):

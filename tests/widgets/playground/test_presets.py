@@ -102,11 +102,22 @@ def test_a_name_never_leaves_the_folder(name, own_presets):
 
 
 @pytest.mark.model
+@pytest.mark.parametrize("chat", [False, True])
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("Question answering", "Paris"), ("Translation", "amigo"), ("Classification", "negative")],
+    [("Question answering", "paris"), ("Translation", "mi amigo"), ("Classification", "negative")],
 )
-def test_a_small_model_gets_it_right(smollm2, name, words):
-    play = Playground(smollm2)
+def test_a_small_model_gets_it_right(smollm2, name, words, chat):
+    play = Playground(smollm2, chat=chat)
     play.use_preset(name)
-    assert words.lower() in play.run().wait(120).text.lower()
+    assert play.chat == chat
+    assert words in play.run().wait(120).text.lower()
+
+
+@pytest.mark.model
+def test_a_small_model_tells_good_reviews_from_bad_ones_in_a_talk(smollm2):
+    play = Playground(smollm2, chat=True)
+    play.use_preset("Classification")
+    good = "Review: A beautiful story with great actors.\nSentiment:"
+    play.messages = [*play.messages[:-1], {"role": "user", "content": good}]
+    assert play.run().wait(120).text.strip() == "positive"

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from gptwidgets.errors import StoreError
 from gptwidgets.store import clock, journal, schema, sizes
-from gptwidgets.store.listings import Facts, Version, Words, find, version
+from gptwidgets.store.listings import Facts, Version, Words, find, get, version
 
 if TYPE_CHECKING:
     from gptwidgets.store.database import Database
@@ -36,37 +37,51 @@ def add(
     Raises:
         StoreError: the name is taken by somebody else, or this revision is there already.
     """
-    table, now_listed = schema.listing, find(database, name)
-    with database.writing("add version", name, revision=facts.revision) as connection:
-        if now_listed is None:
-            listing_id = insert_listing(
-                connection, name, words, facts, who=database.user, origin=origin, status=status
+    try:
+        with database.writing("add version", name, revision=facts.revision) as connection:
+            listing_id = _place(connection, database, name, words, facts, origin=origin)
+            known = select(schema.version.c.id).where(
+                schema.version.c.listing_id == listing_id, schema.version.c.revision == facts.revision
             )
-        else:
-            listing_id = now_listed.id
-            lock(connection, listing_id)
-            owner = connection.scalar(select(table.c.made_by).where(table.c.id == listing_id))
-            if now_listed.origin != origin or (database.shared and owner != database.user):
-                raise StoreError(f'The name "{name}" is taken, by {owner}; choose another.')
-            if now_listed.status != "published":
-                write_words(connection, listing_id, words, facts.architecture)
-        known = select(schema.version.c.id).where(
-            schema.version.c.listing_id == listing_id, schema.version.c.revision == facts.revision
-        )
-        if connection.scalar(known) is not None:
-            raise StoreError(f'"{name}" has a version "{facts.revision}" already; give another revision.')
-        version_id = insert_version(connection, listing_id, facts, who=database.user, status=status)
-        refresh(connection, listing_id)
-        journal.complete(connection, version_id)
+            if connection.scalar(known) is not None:
+                raise StoreError(f'"{name}" has a version "{facts.revision}" already; give another revision.')
+            version_id = insert_version(connection, listing_id, facts, who=database.user, status=status)
+            refresh(connection, listing_id)
+            journal.complete(connection, version_id)
+    except IntegrityError:  # PostgreSQL lets two look before either has written
+        raise StoreError(f'Somebody else has just added "{name}"; look at it and try again.') from None
     return version(database, version_id)
 
 
-def describe(database: Database, listing_id: int, words: Words) -> None:
-    """Changes what a listing says of itself."""
-    table = schema.listing
-    with database.writing("describe", str(listing_id), listing_id) as connection:
-        architecture = connection.scalar(select(table.c.architecture).where(table.c.id == listing_id))
-        write_words(connection, listing_id, words, architecture or "")
+def _place(
+    connection: Connection, database: Database, name: str, words: Words, facts: Facts, *, origin: str
+) -> int:
+    """The listing that a new version goes to, added where there is none of this name."""
+    there = find(database, name)
+    if there is None:
+        return insert_listing(
+            connection, name, words, facts, who=database.user, origin=origin, status="draft"
+        )
+    lock(connection, there.id)
+    made_by = select(schema.listing.c.made_by).where(schema.listing.c.id == there.id)
+    owner = connection.scalar(made_by)
+    if there.origin != origin or (database.shared and owner != database.user):
+        raise StoreError(f'The name "{name}" is taken, by {owner}; choose another.')
+    if there.status != "published":
+        write_words(connection, there.id, words, facts.architecture)
+    return there.id
+
+
+def describe(database: Database, name: str, words: Words) -> None:
+    """Changes what a listing says of itself.
+
+    Raises:
+        UnknownModelError: there is no listing of this name.
+    """
+    found = get(database, name)
+    with database.writing("describe", found.name, found.id) as connection:
+        lock(connection, found.id)
+        write_words(connection, found.id, words, found.architecture)
 
 
 def set_status(database: Database, version_id: int, status: str, words: str | None = None) -> None:
@@ -79,7 +94,7 @@ def set_status(database: Database, version_id: int, status: str, words: str | No
         words: of whoever reviewed it; None leaves them.
     """
     table, found = schema.version, version(database, version_id)
-    with database.writing(status, str(found.listing_id), version_id, before=found.status) as connection:
+    with database.writing(status, found.name, version_id, before=found.status) as connection:
         lock(connection, found.listing_id)
         changed = {"status": status} if words is None else {"status": status, "words": words}
         connection.execute(update(table).where(table.c.id == version_id).values(changed))

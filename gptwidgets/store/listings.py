@@ -94,6 +94,7 @@ class Version:
 
     id: int
     listing_id: int
+    name: str  # of the listing
     revision: str
     source: dict[str, Any]
     architecture: str
@@ -208,7 +209,8 @@ def _set(connection: Connection, column: ColumnElement[str], listing_id: int) ->
 def _versions(database: Database, which: ColumnElement[bool]) -> list[Version]:
     table = schema.version
     with database.reading() as connection:
-        rows = connection.execute(select(table).where(which).order_by(table.c.id.desc())).all()
+        query = select(table, schema.listing.c.name).join(schema.listing).where(which)
+        rows = connection.execute(query.order_by(table.c.id.desc())).all()
         files: dict[int, list[File]] = {row.id: [] for row in rows}
         held: Iterable[Any] = connection.execute(
             select(schema.file).where(schema.file.c.version_id.in_(files)).order_by(schema.file.c.path)

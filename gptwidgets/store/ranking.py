@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import sqrt
 
-STARS = (1, 2, 3, 4, 5)
+STARS: tuple[int, ...] = (1, 2, 3, 4, 5)
 _Z = 1.65  # the bound holds with 95 %
 
 

@@ -25,7 +25,7 @@ class Asking(Held):
     @property
     def can(self) -> frozenset[str]:
         """What may be asked of it, in words such as "ids", "logits", "alternatives", "chat"."""
-        can = {"ids", "logits", "alternatives", "score", "beams", "attention", "seed", "n"}
+        can = {"text", "ids", "logits", "alternatives", "score", "beams", "attention", "seed", "n"}
         return frozenset(can | ({"chat"} if getattr(self._tokenizer, "chat_template", None) else set()))
 
     def cannot(self, what: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from gptwidgets.errors import GPTWidgetsError
 from gptwidgets.remote import asking, failures
@@ -53,6 +53,13 @@ class Client:
         if not self.own:
             openai.organization = openai.project = openai.admin_api_key = None
             openai._custom_headers = {"Authorization": f"Bearer {self._key.reveal() or DUMMY}"}
+
+    @property
+    def keyed(self) -> Literal["key", "dummy", "own"]:
+        """Whether it was given a key, sends a dummy, or is OpenAI's own."""
+        if self.own:
+            return "own"
+        return "key" if self._key.reveal() else "dummy"
 
     def close(self) -> None:
         """Ends all connections."""

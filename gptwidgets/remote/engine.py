@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 from gptwidgets.errors import ClosedError, TextError
 from gptwidgets.kernel.generation import Generation, finished
 from gptwidgets.kernel.sampling import Sampling, _whole, checked_sampling
 from gptwidgets.kernel.worker import CancelToken, Progress, Report, Worker
 from gptwidgets.remote import prompts, scoring
-from gptwidgets.remote.asking import CHAT, COMPLETIONS, Endpoint
+from gptwidgets.remote.absent import Absent
+from gptwidgets.remote.asking import CHAT, COMPLETIONS, Endpoint, run
 from gptwidgets.remote.client import Client
 from gptwidgets.remote.pump import waited
 from gptwidgets.remote.reading import Pieces
@@ -25,12 +27,15 @@ if TYPE_CHECKING:
 MOST_SEQUENCES = 256
 
 
-class RemoteGPT:
+class RemoteGPT(Absent):
     """A GPT behind an OpenAI-compatible API. Made by `gw.connect`.
 
     Attributes:
         name: what to call it.
         model: how the server knows it.
+        url: of the API.
+        keyed: what scripts have to say of the key: "key" where the server was given one, "dummy" where it
+            wants none, "own" for OpenAI itself, whose client finds it by itself.
         device: where the server is.
         dtype: "", since servers do not tell.
         context_length: how many tokens it reads at once; None where the server does not tell.
@@ -44,6 +49,7 @@ class RemoteGPT:
     """
 
     dtype = ""
+    again = "connect again with gw.connect(…)"  # what to do once it was closed
     last: Generation | None = None
 
     def __init__(
@@ -60,6 +66,7 @@ class RemoteGPT:
         self.name, self.model, self.device = model, model, client.host
         self.context_length = context_length
         self.notes = list(notes)
+        self.url, self.keyed = client.url, client.keyed
         self._client = client
         self._endpoints = {endpoint.path: endpoint for endpoint in endpoints}
         self._pieces = Pieces(spell)
@@ -72,7 +79,7 @@ class RemoteGPT:
 
     @property
     def can(self) -> frozenset[str]:
-        """What may be asked of it: some of "alternatives", "chat", "n", "score", "seed"."""
+        """What may be asked of it: some of "alternatives", "chat", "n", "score", "seed", "text"."""
         ends = self._endpoints.values()
         found = {
             "alternatives": any(end.most for end in ends),
@@ -80,6 +87,7 @@ class RemoteGPT:
             "n": any(end.n for end in ends),
             "score": any(end.echo for end in ends),
             "seed": any(end.seed for end in ends),
+            "text": COMPLETIONS in self._endpoints,
         }
         return frozenset(what for what, there in found.items() if there)
 
@@ -132,13 +140,7 @@ class RemoteGPT:
         from gptwidgets.remote.stream import RemoteStream
 
         del reuse
-        settings = checked_sampling(sampling)
-        if settings.beams > 1:
-            raise TextError(self.cannot("beams"))
-        endpoint, checked = self._prompt(prompt)
-        n = _whole("n", n, 1, MOST_SEQUENCES)
-        if n > 1 and not endpoint.n:
-            raise TextError(sentence("n", self.name, self.device))
+        endpoint, checked, settings, n = self._run(prompt, sampling, n)
         k = _whole("k", k, 0)
         stream = RemoteStream(self, endpoint, checked, settings, n=n, k=k, cancel=_token_of(cancel))
         self._streams.add(stream)
@@ -161,6 +163,23 @@ class RemoteGPT:
             What was written. Where Ctrl-C or an error interrupted it, `last` has it.
         """
         return finished(self, self.stream(prompt, sampling, n=n, k=k, cancel=cancel, reuse=reuse), progress)
+
+    def request(
+        self, prompt: Any, sampling: Sampling | None = None, *, n: int = 1
+    ) -> tuple[str, dict[str, Any]]:
+        """What the server is asked for a text: the path below `url`, and the body, in its own words.
+
+        Args:
+            prompt: see `stream`, as for the rest.
+            sampling: how tokens are chosen.
+            n: how many sequences.
+
+        Returns:
+            The path, and the body as JSON. Without log-probabilities, which change no text.
+        """
+        endpoint, checked, settings, n = self._run(prompt, sampling, n)
+        bare = replace(endpoint, most=0)
+        return endpoint.path, run(bare, self.model, checked, settings, n=n, k=0, newer=self._client.own)
 
     def next_token(self, prompt: Any, k: int = 20) -> pd.DataFrame:
         """The most probable next tokens, most probable first, before any rule.
@@ -215,27 +234,6 @@ class RemoteGPT:
             progress(Report("scoring", len(tokens), len(tokens), "tokens"))
         return scoring.table(tokens, text, self._pieces, endpoint.most)
 
-    # -- what only a GPT in this kernel gives -----------------------------------------------------
-
-    def _absent(self, what: str) -> NoReturn:
-        raise TextError(self.cannot(what))
-
-    def encode(self, *_: Any, **__: Any) -> NoReturn:
-        """Servers keep their ids: raises a TextError that says so."""
-        self._absent("ids")
-
-    def next_logits(self, *_: Any, **__: Any) -> NoReturn:
-        """Servers keep their logits: raises a TextError that says so."""
-        self._absent("logits")
-
-    def record(self, *_: Any, **__: Any) -> NoReturn:
-        """Servers give no attention: raises a TextError that says so."""
-        self._absent("attention")
-
-    def beam_search(self, *_: Any, **__: Any) -> NoReturn:
-        """Servers show no beams: raises a TextError that says so."""
-        self._absent("beams")
-
     # -- ending ----------------------------------------------------------------------------------
 
     def on_close(self, callback: Callable[[], object]) -> None:
@@ -270,10 +268,21 @@ class RemoteGPT:
 
     # -- prompts ---------------------------------------------------------------------------------
 
+    def _run(self, prompt: Any, sampling: Any, n: Any) -> tuple[Endpoint, Any, Sampling, int]:
+        """The way to ask for a run, its checked prompt, settings and number of sequences."""
+        settings = checked_sampling(sampling)
+        if settings.beams > 1:
+            raise TextError(self.cannot("beams"))
+        endpoint, checked = self._prompt(prompt)
+        n = _whole("n", n, 1, MOST_SEQUENCES)
+        if n > 1 and not endpoint.n:
+            raise TextError(sentence("n", self.name, self.device))
+        return endpoint, checked, settings, n
+
     def _prompt(self, prompt: Any) -> tuple[Endpoint, Any]:
         """The way to ask, and a checked prompt."""
         if self._closed:
-            raise ClosedError(f"{self.name} is closed; connect again with gw.connect(…).")
+            raise ClosedError(f"{self.name} is closed; {self.again}.")
         path, checked = prompts.checked(prompt, self.cannot("ids"))
         endpoint = self._endpoints.get(path)
         if endpoint is None:

@@ -92,7 +92,7 @@ class RemoteStream(Iterator[Step]):
         if failed is not None:
             self._finish("stopped")
             if self._gpt.closed and not self._index:
-                raise ClosedError(f"{self._gpt.name} was closed meanwhile; connect again with gw.connect(…).")
+                raise ClosedError(f"{self._gpt.name} was closed meanwhile; {self._gpt.again}.")
             if isinstance(failed, Cancelled) or self._gpt.closed:
                 raise StopIteration
             raise failed.with_traceback(None)

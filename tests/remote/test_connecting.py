@@ -22,16 +22,16 @@ NEVER = {"ids", "logits", "beams", "attention"}
 @pytest.mark.parametrize(
     ("engine", "can"),
     [
-        (VLLM, {"alternatives", "chat", "n", "score", "seed"}),
-        (LlamaCpp, {"alternatives", "chat", "seed"}),
+        (VLLM, {"alternatives", "chat", "n", "score", "seed", "text"}),
+        (LlamaCpp, {"alternatives", "chat", "seed", "text"}),
         (OpenAIChat, {"alternatives", "chat", "n", "seed"}),
-        (Bare, {"n", "seed"}),
+        (Bare, {"n", "seed", "text"}),
     ],
 )
 def test_what_a_server_can_do_is_found_out_by_asking(connected, engine, can):
     gpt, _, _ = connected(engine())
     assert gpt.can == can
-    for what in NEVER | {"alternatives", "chat", "n", "score", "seed"}:
+    for what in NEVER | {"alternatives", "chat", "n", "score", "seed", "text"}:
         why = gpt.cannot(what)
         assert (why == "") == (what in can)
         assert not why or (why.endswith(".") and ". " not in why and "{" not in why)
@@ -67,7 +67,7 @@ def test_an_echo_whose_numbers_belong_elsewhere_is_not_taken(connected):
 
     for engine in (Shifted, Short):
         gpt, _, _ = connected(engine())
-        assert gpt.can == {"alternatives", "chat", "n", "seed"}
+        assert gpt.can == {"alternatives", "chat", "n", "seed", "text"}
         assert "or a wrong one" in gpt.cannot("score")
 
 
@@ -75,11 +75,11 @@ def test_one_refused_option_does_not_take_the_others_with_it(connected):
     engine = VLLM()
     engine.refuses = {"n": refusal(400, "n is not supported")}
     gpt, _, _ = connected(engine)
-    assert gpt.can == {"alternatives", "chat", "score", "seed"}
+    assert gpt.can == {"alternatives", "chat", "score", "seed", "text"}
     engine = VLLM()
     engine.refuses = {"logprobs": refusal(500, "logits_all is False")}
     gpt, _, _ = connected(engine)
-    assert gpt.can == {"chat", "n", "seed"}
+    assert gpt.can == {"chat", "n", "seed", "text"}
     assert "--logits_all" in gpt.cannot("alternatives")
 
 

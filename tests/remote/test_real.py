@@ -47,7 +47,7 @@ def local():
 
 
 def test_what_it_gives_and_what_not(gpt):
-    assert gpt.can == {"alternatives", "chat", "seed"}
+    assert gpt.can == {"alternatives", "chat", "seed", "text"}
     assert "one sequence" in gpt.cannot("n")
     assert "or a wrong one" in gpt.cannot("score")  # its echo gives a token the numbers of the next place
     assert gpt.name == "smollm2"

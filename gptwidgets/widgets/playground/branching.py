@@ -83,10 +83,13 @@ class Branching(Giving):
 
         Raises:
             IndexError: there is no such position.
+            TextError: this token cannot be given to a model that is served elsewhere.
         """
         node = self._shown(leaf)
         at = self._place(node, position)
         chosen = token if isinstance(token, str) else whole(token, "A token")
+        if not isinstance(chosen, str) and "ids" not in self._gpt.can:
+            self._vocabulary.spelt(chosen)  # refused here, not on the model's thread
 
         def where() -> tuple[Node, int, TokenColumns]:
             return node, at, self._instead(node, at, chosen)

@@ -10,7 +10,7 @@ from gptwidgets.kernel.sampling import Sampling
 from gptwidgets.widgets.playground.settings import as_told
 
 ASKED = ("stream", "can", "cannot", "closed", "on_close", "_model_worker")
-FEATURES = ("ids", "logits", "alternatives", "score", "beams", "attention", "chat", "seed", "n")
+FEATURES = ("text", "ids", "logits", "alternatives", "score", "beams", "attention", "chat", "seed", "n")
 
 
 def checked_engine(engine: Any) -> Any:
@@ -25,8 +25,13 @@ def checked_engine(engine: Any) -> Any:
             "A Playground needs a GPT: gw.Playground(gw.load()), or gw.connect(…) for one elsewhere."
         )
     if engine.closed:
-        raise ClosedError(f"{engine.name} is closed; load it again with gw.load().")
+        raise ClosedError(f"{engine.name} is closed; {again(engine)}.")
     return engine
+
+
+def again(engine: Any) -> str:
+    """What to do once it was closed, as half a sentence."""
+    return getattr(engine, "again", "load it again with gw.load()")
 
 
 def needs(engine: Any, what: str) -> None:

@@ -35,8 +35,7 @@ class Giving(Writing):
         if "ids" in self._gpt.can:
             made = self._vocabulary.tokens(self._gpt.encode([chosen]))
         else:
-            piece = self._vocabulary.piece(chosen)
-            made = TokenColumns.of([chosen], [piece])
+            made = TokenColumns.of([chosen], [self._vocabulary.spelt(chosen)])
         known = self._known(node, at, chosen)
         if known is None:
             return made

@@ -11,9 +11,9 @@ import traitlets as t
 from gptwidgets.errors import ClosedError, TextError
 from gptwidgets.kernel.sampling import Sampling
 from gptwidgets.widgets.base import told
-from gptwidgets.widgets.playground import code, presets
+from gptwidgets.widgets.playground import code, presets, served
 from gptwidgets.widgets.playground import engine as engines
-from gptwidgets.widgets.playground.runs import Run, table
+from gptwidgets.widgets.playground.runs import Run, error_told, table
 from gptwidgets.widgets.playground.settings import as_told
 from gptwidgets.widgets.playground.shown import Shown
 from gptwidgets.widgets.playground.state import Kept
@@ -74,6 +74,9 @@ class Playground(Shown, Kept, Sweeping):
                     "prompt is a text, or a list of chat messages; for token ids there is gpt.generate(ids)."
                 )
             options = {"messages": list(prompt), "chat": True, **options}
+        if "chat" in gpt.can and "text" not in gpt.can:  # a server for chats: a text is what one says there
+            begins = [{"role": "user", "content": prompt}] if isinstance(prompt, str) and prompt else []
+            options = {"chat": True, "messages": begins, **options}
         super().__init__(gpt, **options)
         if sampling is not None:
             self.sampling = sampling
@@ -131,27 +134,37 @@ class Playground(Shown, Kept, Sweeping):
     def code(self, leaf: str | Node | None = None) -> dict[str, str]:
         """Two scripts that write a node's text again: {"gptwidgets": …, "transformers": …}.
 
+        Of a served model {"gptwidgets": …, "openai": …}; they read its key from the environment.
+
         Args:
             leaf: the node; by default the one that is shown. Where nothing was written yet, the scripts do
                 what `run()` would.
         """
+        node = self._node_of(leaf)
+        prompt, rules = self._asked_for(node)
+        if hasattr(self._gpt, "request"):
+            n, row = served.place(self.nodes, node)
+            return served.scripts(self._gpt, prompt, rules, n=n, row=row)
         engines.needs(self._gpt, "ids")
-        recipe = self._recipe(self._node_of(leaf))
+        recipe = code.recipe(self._gpt, prompt, rules)
         return {"gptwidgets": code.with_gptwidgets(recipe), "transformers": code.with_transformers(recipe)}
 
-    def _recipe(self, node: Node | None) -> code.Recipe:
+    def _asked_for(self, node: Node | None) -> tuple[Any, Sampling]:
+        """What the model has to be given to write a node again: the prompt, and the rules with their seed."""
         rules, prompt = self.sampling, self.source
         if node is not None and node.kind == "written":
             rules = Sampling.from_dict(node.sampling)
             at = node.at + node.given
             root = self.nodes.segments(node)[0][0]
             whole_prompt = node.parent == root.id and not node.given and at == len(root.tokens)
-            prompt = root.source if whole_prompt else self.nodes.ids(node, at)
-        elif node is not None and node.kind == "edited":
-            prompt = self.nodes.ids(node)
+            prompt = root.source if whole_prompt else self._prompt(node, at, TokenColumns())
+        elif node is not None and node.kind == "prompt":
+            prompt = node.source
+        elif node is not None:
+            prompt = self._prompt(node, self.nodes.length(node), TokenColumns())
         if rules.seed is None and rules.beams == 1 and not rules.greedy:
             rules = rules.replace(seed=0)
-        return code.recipe(self._gpt, prompt, rules)
+        return prompt, rules
 
     # Presets
 
@@ -250,9 +263,8 @@ class Playground(Shown, Kept, Sweeping):
     def _gpt_closed(self) -> None:
         """The model was closed under the widget: what was written stays, and says so."""
         error = ClosedError(f"{self._gpt.name} was closed.")
-        action = "Load the model again with gw.load() and make a new playground."
         if self.comm is not None:
-            self._say(status="closed", progress={}, error={**in_words(error), "action": action})
+            self._say(status="closed", progress={}, error=error_told(error))
 
     def __repr__(self) -> str:
         latest = "" if self._latest is None else f", {self._latest!r}"

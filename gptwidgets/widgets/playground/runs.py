@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 ACTIONS = {
     "OutOfMemory": "Take a shorter text or fewer sequences, or close other models.",
     "TextError": "Change the prompt.",
-    "ClosedError": "Load the model again with gw.load() and make a new playground.",
+    "ClosedError": "Load the model or connect to it again, and make a new playground.",
+    "UnknownModelError": "Connect again with gw.connect(url, model=…), to a model that the server lists.",
     "ValueError": "Change the settings.",
     "TypeError": "Change the settings.",
     "RemoteError": "Check the server, then run it again.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gptwidgets.errors import Cancelled, ClosedError
 from gptwidgets.kernel.progress import progress_bar
 from gptwidgets.kernel.worker import CancelToken, Report
+from gptwidgets.widgets.playground import engine as engines
 from gptwidgets.widgets.playground.service import Service
 from gptwidgets.widgets.playground.writing import RUN
 from gptwidgets.widgets.progress import throttled
@@ -96,7 +97,7 @@ class Sweeping(Service):
         except Cancelled:
             if self._gpt.closed:
                 raise ClosedError(
-                    f"{self._gpt.name} was closed meanwhile; load it again with gw.load()."
+                    f"{self._gpt.name} was closed meanwhile; {engines.again(self._gpt)}."
                 ) from None
         finally:
             self._jobs.discard(token)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from gptwidgets.errors import TextError
 from gptwidgets.widgets.playground.tokens import TokenColumns, texts_of
 
 if TYPE_CHECKING:
     from gptwidgets.kernel.step import Token
+
+# What a piece shows instead of bytes that are no text, or that nobody told.
+STANDS_IN = re.compile(r"⟨(?:\?|[0-9A-F]{2}(?: [0-9A-F]{2})*|id -?\d+)⟩")
 
 
 class Vocabulary:
@@ -38,8 +43,11 @@ class Vocabulary:
 
     def keep(self, id_: int, piece: str) -> None:
         """Takes a piece under an id that it has already, from a saved story."""
+        before = self._pieces.get(id_)
         self._pieces[id_] = piece
         if id_ < -1:
+            if before is not None and before != piece:
+                self._own.pop(before, None)  # it stood for another piece here
             self._own[piece] = id_
 
     def take(self, token: Token) -> tuple[int, list[int]]:
@@ -66,6 +74,20 @@ class Vocabulary:
     def piece(self, id_: int) -> str:
         """The piece of one id; "" where it stands for nothing."""
         return self.some([id_]).get(str(id_), "")
+
+    def spelt(self, id_: int) -> str:
+        """The text of one id, to be put into a text for an engine that takes no ids.
+
+        Raises:
+            TextError: it is part of a character, or nobody has said how it reads.
+        """
+        piece = self.piece(id_)
+        if not piece or STANDS_IN.search(piece):
+            raise TextError(
+                f"{self._engine.name} is asked in texts, and {piece or f'⟨id {id_}⟩'} is no text of its own, "
+                "maybe part of a character: choose another token, or type what should stand there."
+            )
+        return piece
 
     def text(self, text: str) -> TokenColumns:
         """A text as one token of our own, for an engine that says nothing of its tokens."""

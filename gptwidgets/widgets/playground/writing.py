@@ -86,7 +86,7 @@ class Writing(Settings):
         if self.comm is None:
             raise ClosedError("This playground was closed; make a new one.")
         if self._gpt.closed:
-            raise ClosedError(f"{self._gpt.name} is closed; load it again with gw.load().")
+            raise ClosedError(f"{self._gpt.name} is closed; {engines.again(self._gpt)}.")
         with self._lock:
             self._count += 1
             run = self._latest = Run(f"r{self._count}", self._vocabulary)
@@ -277,7 +277,7 @@ class Writing(Settings):
         """A run has ended: its tokens stay, its error is said."""
         if isinstance(error, Cancelled):
             closed = self._gpt.closed or self._gpt._model_worker.closed
-            words = f"{self._gpt.name} was closed meanwhile; load it again with gw.load()."
+            words = f"{self._gpt.name} was closed meanwhile; {engines.again(self._gpt)}."
             error = ClosedError(words) if closed else None
         for node in run.nodes:
             if node.running:

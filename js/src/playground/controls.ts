@@ -48,7 +48,8 @@ export function controls(play: Play): Child {
   } as Signal<Mode>;
   const modes = (): Options<Mode> => {
     const { chat, cannot } = traits.info.value;
-    const all: (readonly [Mode, string, string])[] = [["text", "Text", "Go on from a text"]];
+    const all: (readonly [Mode, string, string])[] = [];
+    if (!cannot?.["text"]) all.push(["text", "Text", "Go on from a text"]);
     if (chat) all.push(["chat", "Chat", "Talk, by the model's own chat template"]);
     if (!cannot?.["score"]) all.push(["score", "Score", "Which tokens of a text surprise the model"]);
     return all;

@@ -4,7 +4,7 @@ import { type Child, h } from "../dom";
 import { button, choice, iconButton, popover } from "../ui";
 import type { Play } from "./play";
 
-type Dialect = "gptwidgets" | "transformers";
+type Dialect = "gptwidgets" | "alone";
 
 export function asPython(play: Play): Child {
   const { traits, wire } = play;
@@ -19,7 +19,7 @@ export function asPython(play: Play): Child {
       const { content } = await wire.request("code", leaf ? { leaf } : {});
       code.value = {
         gptwidgets: String(content["gptwidgets"]),
-        transformers: String(content["transformers"]),
+        alone: String(content["transformers"] ?? content["openai"]),
       };
     } catch (error) {
       words.value = (error as Error).message;
@@ -43,7 +43,7 @@ export function asPython(play: Play): Child {
         h("h3", {}, "As Python"),
         choice("With", dialect, [
           ["gptwidgets", "gptwidgets"],
-          ["transformers", "transformers alone"],
+          ["alone", traits.info.peek().can?.includes("ids") ? "transformers alone" : "openai alone"],
         ]),
         h("span.gw-push"),
         button("Copy", () => copy(shown.peek(), words), { disabled: () => shown.value === "" }),

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, exc, make_url
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.engine import URL
 
 from gptwidgets.errors import ClosedError, InstallError, StoreError
-from gptwidgets.store import engines, facts, journal, migrating, paths, people
+from gptwidgets.store import damage, engines, facts, journal, migrating, paths, people
 
 FILE = "store.sqlite3"
 
@@ -126,6 +126,7 @@ class Database:
             raise ClosedError("The store was closed; open it again with gw.Store().")
         with (
             self._turn if writes or self.memory else nullcontext(),
+            damage.noticed(self.url),
             engines.in_words(self.where),
             self.engine.connect() as fresh,
         ):
@@ -160,27 +161,26 @@ _NOT_KEPT = "This store lives in memory: what is written to it is gone when it i
 
 
 def _opened(url: URL, user: str, notes: tuple[str, ...] = ()) -> Database:
-    """A database with today's schema; a damaged file is put aside first."""
-    where, file = _where(url), _file(url)
+    """A database with today's schema; a damaged file is mended or put aside first."""
+    file = damage.file_of(url)
+    if file is not None and damage.is_suspect(file):
+        with _alone(file):
+            notes += damage.mend(file)
     try:
-        return _current(url, user, notes)
-    except exc.DatabaseError as error:
+        with engines.in_words(_where(url)):
+            return _current(url, user, notes)
+    except StoreError as error:
         if file is None or not engines.broken(error):
-            with engines.in_words(where):
-                raise
+            raise
     with _alone(file):
-        if _is_sound(url):  # another process was quicker
-            note = ()
-        else:
-            note = (
-                f'"{file.name}" was damaged: it is kept as "{_put_aside(file)}"; this store begins anew.',
-            )
-    return _current(url, user, (*notes, *note))
+        notes += damage.mend(file)
+    with engines.in_words(_where(url)):
+        return _current(url, user, notes)
 
 
 def _current(url: URL, user: str, notes: tuple[str, ...]) -> Database:
     engine = engines.engine(url)
-    file = _file(url)
+    file = damage.file_of(url)
     try:
         if not migrating.is_current(engine, _where(url)):
             with nullcontext() if file is None else _alone(file):
@@ -188,23 +188,11 @@ def _current(url: URL, user: str, notes: tuple[str, ...]) -> Database:
         database = Database(engine, user, notes)
         if database.shared:
             _introduce(database)
-        with engines.in_words(database.where):
-            facts.sync(database)
+        facts.sync(database)
     except BaseException:
         engine.dispose()
         raise
     return database
-
-
-def _is_sound(url: URL) -> bool:
-    engine = engines.engine(url)
-    try:
-        migrating.is_current(engine, _where(url))
-    except exc.DatabaseError as error:
-        return not engines.broken(error)
-    finally:
-        engine.dispose()
-    return True
 
 
 def _introduce(database: Database) -> None:
@@ -226,28 +214,6 @@ def _alone(file: Path) -> Generator[None]:
             yield
     except Timeout:
         raise StoreError(f'Another process has been at work on "{file}" for a minute; try again.') from None
-
-
-def _put_aside(file: Path) -> str:
-    """Renames a damaged file with what belongs to it.
-
-    Returns:
-        Its new name.
-    """
-    n = 1
-    while (kept := file.with_name(f"{file.name}.broken-{n}")).exists():
-        n += 1
-    for suffix in ("-wal", "-shm"):
-        beside = file.with_name(file.name + suffix)
-        if beside.exists():
-            beside.rename(kept.with_name(kept.name + suffix))
-    file.rename(kept)
-    return kept.name
-
-
-def _file(url: URL) -> Path | None:
-    kept = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
-    return Path(str(url.database)) if kept else None
 
 
 def _where(url: URL) -> str:

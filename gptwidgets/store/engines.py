@@ -90,7 +90,8 @@ def _sqlite(url: URL) -> Engine:
 
 def broken(error: BaseException) -> bool:
     """True where an error says that the file of SQLite is no database, or one that was damaged."""
-    original = error.orig if isinstance(error, exc.DBAPIError) else error
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    original = cause.orig if isinstance(cause, exc.DBAPIError) else cause
     code = getattr(original, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
@@ -114,8 +115,8 @@ def _sentence(error: exc.DBAPIError, where: str) -> str | None:
     code = getattr(error.orig, "sqlite_errorcode", None)
     if broken(error):
         return (
-            f"The store {where} is damaged ({said}). Open it again: a damaged file is put aside, and a new "
-            "store begun."
+            f"The store {where} is damaged ({said}). Open it again: it is mended then, or put aside and "
+            "a new store begun."
         )
     if code is not None:
         return {

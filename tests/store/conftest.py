@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -21,6 +24,17 @@ def postgres_template():
         yield url
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory):
+    """A file with an empty store, which is quicker copied than made."""
+    file = tmp_path_factory.mktemp("template") / "store.sqlite3"
+    Database.open(f"sqlite:///{file}", user="nobody").close()
+    with closing(sqlite3.connect(file)) as emptied:  # nobody was there
+        emptied.execute("DELETE FROM journal")
+        emptied.commit()
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request, tmp_path, monkeypatch):
     """A new, empty store of either kind; GPTWIDGETS_HOME is a folder of this test's own."""
@@ -28,6 +42,7 @@ def database_url(request, tmp_path, monkeypatch):
     monkeypatch.delenv("GPTWIDGETS_STORE", raising=False)
     if request.param == "sqlite":
         (tmp_path / "home").mkdir()
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "home" / "store.sqlite3")
         yield f"sqlite:///{tmp_path / 'home' / 'store.sqlite3'}"
         return
     with postgres.database(request.getfixturevalue("postgres_template")) as url:

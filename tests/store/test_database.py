@@ -5,12 +5,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 from sqlalchemy import insert, select, text
 
 from gptwidgets.errors import ClosedError, RefusedError, StoreError
-from gptwidgets.store import clock, journal, people, schema
+from gptwidgets.store import clock, journal, listings, people, schema
 from gptwidgets.store.database import FILE, Database
 
 WRITER = """
@@ -199,6 +200,46 @@ def test_a_damaged_file_is_put_aside_and_not_deleted(home, left):
     with Database.open() as database:
         assert database.notes == ()
         assert "works" in settings(database)
+
+
+def test_damage_within_the_file_is_told_and_the_next_opening_puts_it_aside(home):
+    with Database.open() as database:
+        write(database, "mine")
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            (root,) = connection.exec_driver_sql(
+                "SELECT rootpage FROM sqlite_master WHERE name = 'version'"
+            ).one()
+    with (home / FILE).open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    with Database.open() as database, pytest.raises(StoreError, match=r"damaged.*Open it again"):
+        listings.versions(database, 1)
+    with Database.open() as database:
+        assert "is kept as" in database.notes[0]
+        assert listings.versions(database, 1)
+    assert list(home.glob(f"{FILE}.broken-*"))
+    with Database.open() as database:
+        assert database.notes == ()
+
+
+def test_a_damaged_text_index_is_made_anew_and_nothing_put_aside(home):
+    with Database.open() as database:
+        write(database, "mine")
+    with closing(sqlite3.connect(home / FILE)) as raw:
+        raw.execute("DELETE FROM listing_text_data WHERE id > 10")
+        raw.commit()
+    query = text("SELECT count(*) FROM listing_text WHERE listing_text MATCH 'openai'")
+    with (
+        Database.open() as database,
+        pytest.raises(StoreError, match="damaged"),
+        database.reading() as reader,
+    ):
+        reader.execute(query)
+    with Database.open() as database, database.reading() as reader:
+        assert reader.scalar(query) > 3
+        assert database.notes == ()
+        assert "mine" in settings(database)
 
 
 def test_where_nothing_can_be_written_the_store_lives_in_memory_and_says_so(home, monkeypatch):

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
-import { h } from "../../src/dom";
-import { blocks } from "../../src/playground/markdown";
+import { h } from "../src/dom";
+import { blocks } from "../src/markdown";
 
 const html = (text: string): string => h("div", {}, blocks(text)).innerHTML;
 
@@ -40,8 +40,34 @@ describe("Markdown", () => {
     }
   });
 
+  it("makes tables, quotes and rules, and names pictures without fetching them", () => {
+    const text =
+      "| a | *b* |\n|---|--:|\n| 1 | 2 |\n\n> so\n> it is\n\n---\n![spy](https://example.org/spy.png)";
+    const made = h("div", {}, blocks(text));
+    expect([...made.children].map((one) => one.localName)).toEqual(["table", "blockquote", "hr", "p"]);
+    expect([...made.querySelectorAll("th, td")].map((one) => one.textContent)).toEqual(["a", "b", "1", "2"]);
+    expect(made.querySelector("img")).toBeNull();
+    expect(made.textContent).toContain("[picture: spy]");
+  });
+
   it("ends with any text, however broken", () => {
-    for (const text of ["```", "```\n", "#", "- ", "**", "*a", "[", "[a](", "\n\n\n", "1.", "`".repeat(9)]) {
+    for (const text of [
+      "```",
+      "```\n",
+      "#",
+      "- ",
+      "**",
+      "*a",
+      "[",
+      "[a](",
+      "\n\n\n",
+      "1.",
+      "|",
+      "||",
+      "| a",
+      ">",
+      "`".repeat(9),
+    ]) {
       expect(() => blocks(text)).not.toThrow();
     }
   });

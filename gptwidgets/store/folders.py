@@ -1,4 +1,4 @@
-"""Model folders that are whole or not there: staged beside their place, sealed, moved in one step.
+"""Model folders that say what they are: sealed with a manifest, and checked against it.
 
 The manifest, gptwidgets.json, is written last. It names every file with its size and SHA-256, and says where
 the model came from.
@@ -6,20 +6,15 @@ the model came from.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from gptwidgets.errors import ChecksumError, InstallError
 from gptwidgets.store import paths
@@ -135,18 +130,35 @@ def expect(path: Path, wanted: str, name: str, watch: Watch = NOBODY) -> None:
         )
 
 
-def seal(folder: Path, facts: dict[str, Any]) -> None:
-    """Writes the manifest of a finished folder and sees to it that everything is on the disk."""
+def seal(
+    folder: Path,
+    facts: dict[str, Any],
+    watch: Watch = NOBODY,
+    *,
+    hashed: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Writes the manifest of a finished folder and sees to it that everything is on the disk.
+
+    Args:
+        folder: a model's, without a manifest.
+        facts: what the manifest says besides.
+        watch: told about progress, and asked whether to stop.
+        hashed: SHA-256 by name of files that were hashed a moment ago.
+
+    Returns:
+        The manifest.
+    """
     files: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
+            watch.stop()
             path.chmod(0o644)  # safetensors writes 600; a shared folder is read by others
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
-            found = path.stat()
-            files[path.relative_to(folder).as_posix()] = {
+            name, found = path.relative_to(folder).as_posix(), path.stat()
+            files[name] = {
                 "bytes": found.st_size,
-                "sha256": sha256(path),
+                "sha256": (hashed or {}).get(name) or sha256(path, watch),
                 "time": int(found.st_mtime),
             }
     sealed = {"format": FORMAT, **facts, "installed": int(time.time()), "files": files}
@@ -154,73 +166,4 @@ def seal(folder: Path, facts: dict[str, Any]) -> None:
         json.dump(sealed, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
-
-
-@contextmanager
-def staged(root: Path, name: str, watch: Watch = NOBODY) -> Generator[Path | None]:
-    """A place to build the folder `root/name` in, under a lock between processes.
-
-    Build it as `stage/"model"` and `seal` it: at the end it is moved into place in one step. Whatever goes
-    wrong before leaves nothing behind; what a killed process left is swept up by the next.
-
-    Yields:
-        The staging folder; None where another process has finished the model while this one waited.
-
-    Raises:
-        InstallError: nothing can be written, or the disk is full.
-    """
-    paths.writable(root)
-    target = root / name
-    with _locked(root / f".{name}.lock", watch):
-        if manifest(target) is not None:
-            yield None
-            return
-        for left in root.glob(f".{name}.part-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{name}.part-", dir=root))
-        try:
-            yield stage
-            watch.stop()
-            if target.exists():  # not ours, or broken: it has no manifest
-                target.rename(stage / "old")
-            (stage / "model").chmod(0o755)
-            (stage / "model").rename(target)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise InstallError(no_room(root, None)) from None
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
-
-
-def need_room(root: Path, needed: int) -> None:
-    """Raises InstallError where the disk has less than `needed` bytes free."""
-    if shutil.disk_usage(root).free < needed:
-        raise InstallError(no_room(root, needed))
-
-
-def no_room(root: Path, needed: int | None) -> str:
-    """The sentence for a full disk."""
-    wants = f"needs about {needed / 1e9:.1f} GB" if needed else "needs more"
-    return (
-        f'The disk of "{root}" has {shutil.disk_usage(root).free / 1e9:.1f} GB free, and this {wants}: '
-        "make room, or set GPTWIDGETS_HOME to a folder on another disk."
-    )
-
-
-@contextmanager
-def _locked(path: Path, watch: Watch) -> Generator[None]:
-    lock = FileLock(path)
-    waited = 0.0
-    while True:
-        try:
-            lock.acquire(timeout=0.2)
-            break
-        except Timeout:
-            waited += 0.2
-            watch.stop()
-            watch.tell("waiting for another install of the same model", waited, None, "s")
-    try:
-        yield
-    finally:
-        lock.release()
+    return sealed

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import json
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gptwidgets.errors import GPTWidgetsError, InstallError, UnknownModelError
-from gptwidgets.store.folders import NOBODY, Watch, need_room, no_room
-
-# (folder with config and tokenizer, names of all files) -> refuses what should not be fetched
-Judge = Callable[[Path, Sequence[str]], None]
-
-_SMALL = (".json", ".txt", ".model", ".jinja", ".tiktoken")
-_WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
+from gptwidgets.errors import UnknownModelError
+from gptwidgets.store.folders import NOBODY, Watch
+from gptwidgets.store.hubfiles import INDEX, SMALL, WHOLE
+from gptwidgets.store.hubinstall import Judge
+from gptwidgets.store.hubwords import in_words
+from gptwidgets.store.staging import need_room
 
 
 def snapshot(repository: str, revision: str | None, judge: Judge, watch: Watch = NOBODY) -> Path:
@@ -40,7 +36,7 @@ def snapshot(repository: str, revision: str | None, judge: Judge, watch: Watch =
     """
     from huggingface_hub import HfApi, hf_hub_download
 
-    with _in_words(repository, revision):
+    with in_words(repository, revision):
         cached = _cached(repository, revision)
         if cached is not None:
             return cached
@@ -55,7 +51,7 @@ def snapshot(repository: str, revision: str | None, judge: Judge, watch: Watch =
             at = revision if name == "config.json" else found.sha or revision
             return Path(hf_hub_download(repository, name, revision=at, tqdm_class=_bar(watch, name)))
 
-        small = [fetch(name) for name in top if name.endswith(_SMALL)]
+        small = [fetch(name) for name in top if name.endswith(SMALL)]
         if not any(path.name == "config.json" for path in small):
             raise UnknownModelError(f'"{repository}" holds no config.json: it is no model.')
         folder = small[0].parent
@@ -82,10 +78,10 @@ def _cached(repository: str, revision: str | None) -> Path | None:
 
 def _weights(folder: Path, names: Sequence[str]) -> list[str]:
     """The safetensors files that make up the model; none where it has none."""
-    if _INDEX in names:
-        shards = json.loads((folder / _INDEX).read_text("utf-8"))["weight_map"].values()
+    if INDEX in names:
+        shards = json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()
         return sorted({str(shard) for shard in shards if "/" not in shard and "\\" not in shard})
-    return [_WHOLE] if _WHOLE in names else []
+    return [WHOLE] if WHOLE in names else []
 
 
 def _bar(watch: Watch, name: str) -> Any:
@@ -103,35 +99,3 @@ def _bar(watch: Watch, name: str) -> Any:
             watch.tell(f"downloading {name}", self._there, self._all, "bytes")
 
     return Bar
-
-
-@contextmanager
-def _in_words(repository: str, revision: str | None) -> Generator[None]:
-    """Says in one sentence what the Hub, the network or the disk refuses."""
-    from huggingface_hub import errors as hub
-
-    try:
-        yield
-    except GPTWidgetsError:
-        raise
-    except hub.GatedRepoError:
-        raise InstallError(
-            f'"{repository}" is given only to those who accept its licence: do so at '
-            f"https://huggingface.co/{repository}, and log in with `hf auth login`."
-        ) from None
-    except hub.RevisionNotFoundError:
-        raise UnknownModelError(f'"{repository}" has no revision "{revision}".') from None
-    except hub.RepositoryNotFoundError:
-        raise UnknownModelError(
-            f'The Hugging Face Hub has no model "{repository}"; if it is private, run `hf auth login`.'
-        ) from None
-    except hub.HFValidationError:
-        raise UnknownModelError(f'"{repository}" is no Hugging Face id ("owner/name").') from None
-    except Exception as error:  # requests, httpx, urllib3, xet: each has a tree of its own
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise InstallError(no_room(Path.home(), None)) from None
-        first = str(error).strip().split("\n")[0] or type(error).__name__
-        raise InstallError(
-            f'"{repository}" could not be fetched from the Hugging Face Hub, and is not in its cache here: '
-            f"{first}. Is there a network? A local folder or a .gguf file works without."
-        ) from None

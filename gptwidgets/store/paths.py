@@ -33,6 +33,20 @@ def shared_models() -> Path | None:
     return Path(shared).expanduser() if shared else None
 
 
+def folder_name(name: str) -> str | None:
+    """The name of a model's folder in `models()`; None where a name can be none.
+
+    Example:
+        >>> folder_name("gpt2"), folder_name("owner/name"), folder_name("../gpt2")
+        ('gpt2', 'owner--name', None)
+    """
+    within = name.replace("/", "--") if name.count("/") == 1 else name
+    odd = any(character in within for character in '/\\:*?"<>|') or not within.isprintable()
+    if odd or not within or len(within) > 200 or within[0] in ".- " or within[-1] in ".- ":
+        return None
+    return within
+
+
 def writable(folder: Path) -> Path:
     """Makes a folder, or says that it cannot be written.
 

@@ -13,6 +13,7 @@ from gptwidgets.store import install
 from gptwidgets.store.catalogue import Catalogue, Listing, default_name
 from gptwidgets.store.folders import Watch, manifest
 from gptwidgets.verbs.converting import convert
+from gptwidgets.verbs.installing import install_listing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +155,9 @@ def _find(
         if not path.is_file():
             raise UnknownModelError(f'There is no file "{text}".')
         _no_options(f'the file "{text}"', revision=revision, local_wheel=local_wheel)
-        return install.converted(path, _converter(watch), watch=watch), path.stem
+        return install.converted(
+            path, lambda source, folder: convert(source, folder, watch), watch=watch
+        ), path.stem
     with Catalogue.open() as catalogue:
         listing = catalogue.find(text) if isinstance(given, str) else None
         if listing is not None:
@@ -164,10 +167,10 @@ def _find(
             return path, path.resolve().name
         if not isinstance(given, str) or _is_path(text):
             raise UnknownModelError(f'There is no folder and no .gguf file "{text}".')
-        shared = install.installed(text) if "/" not in text and text.strip(". ") else None
-        if shared is not None:
-            _no_options(f'the folder "{shared}"', revision=revision, local_wheel=local_wheel)
-            return shared, text
+        found = install.installed(text) if revision is None or "/" not in text else None
+        if found is not None:
+            _no_options(f'the folder "{found}"', revision=revision, local_wheel=local_wheel)
+            return found, text
         if text.count("/") == 1:
             _no_options("a Hugging Face repository", local_wheel=local_wheel)
             return _from_hub(text, revision, watch, placement), text
@@ -202,13 +205,14 @@ def _listed(
 ) -> Path:
     if listing.source["kind"] == "hub":
         _no_options("a Hugging Face repository", local_wheel=local_wheel)
-        shared = install.installed(listing.name) if revision is None else None
-        pinned = revision or listing.source["revision"]
-        return shared or _from_hub(listing.source["repository"], pinned, watch, placement)
-    if revision is not None:
+        if revision is not None:  # the installed one is pinned; others come and go in Hugging Face's cache
+            return _from_hub(listing.source["repository"], revision, watch, placement)
+    elif revision is not None:
         raise TypeError(f"{listing.name} is one set of bytes and has no revisions; leave revision= out.")
     wheel = None if local_wheel is None else Path(local_wheel).expanduser()
-    return install.install(listing, _converter(watch), local_wheel=wheel, watch=watch)
+    return install.installed(listing.name) or install_listing(
+        listing, local_wheel=wheel, placement=placement, watch=watch
+    )
 
 
 def _from_hub(repository: str, revision: str | None, watch: Watch, placement: dict[str, Any]) -> Path:
@@ -220,10 +224,6 @@ def _from_hub(repository: str, revision: str | None, watch: Watch, placement: di
         refuse_what_cannot_be(folder, repository, files, **placement)
 
     return snapshot(repository, revision, judge, watch)
-
-
-def _converter(watch: Watch) -> install.Convert:
-    return lambda source, folder: convert(source, folder, watch)
 
 
 def _watch(show: Progress, cancel: Any) -> Watch:

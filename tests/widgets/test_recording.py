@@ -5,7 +5,9 @@ import pytest
 from gptwidgets.errors import Cancelled, TextError
 from gptwidgets.kernel import tiles
 from gptwidgets.kernel.pooling import pool_codes
+from gptwidgets.widgets import recording
 from gptwidgets.widgets.heatmap import AttentionHeatmap
+from tests.waiting import until
 from tests.widgets.conftest import FakePage
 
 
@@ -128,6 +130,55 @@ def test_a_failed_text_is_not_taken_for_that_of_the_picture(gpt):
     content, (data,) = page.ask("line", **page.about(layer=1, head=2, query=5))
     assert content["ok"]
     assert len(data) == 6 * 4
+
+
+@pytest.mark.parametrize("asks", [lambda heat: heat.back(), lambda heat: FakePage(heat).ask("back")])
+def test_after_a_failed_text_the_one_before_is_there_again_and_nothing_is_read(gpt, asks, monkeypatch):
+    heat = AttentionHeatmap(gpt, "abcdef").wait(20)
+    before = heat.weights()
+    heat.text = "half \ud83d"
+    with pytest.raises(TextError) as failed:  # these are not the weights of that text
+        heat.weights()
+    assert "heat.back()" in failed.value.__notes__[0]
+    monkeypatch.setattr(type(gpt), "record", None)
+    asks(heat)
+    assert (heat.status, heat.text, heat.error) == ("ready", "abcdef", {})
+    assert (heat.weights() == before).all()
+
+
+def test_a_recording_that_runs_is_left_for_the_text_before(gpt, gate):
+    gate.release()
+    heat = AttentionHeatmap(gpt, [1, 2, 3]).wait(20)
+    heat.text = "another"
+    heat.back()
+    gate.release()
+    gpt._model_worker.submit(lambda: None, priority=-9).result(20)  # nothing is left to be read
+    assert (heat.status, heat.info["length"], heat.text) == ("ready", 3, heat.record.tokens.text)
+    heat.text = "next"
+    assert heat.wait(20).weights().shape == (4, 4)
+
+
+def test_the_text_before_becomes_exact_where_the_other_came_between(gpt, monkeypatch):
+    monkeypatch.setattr(recording, "BREATH", 3600.0)
+    heat = AttentionHeatmap(gpt, "abcdefgh " * 40)
+    until(lambda: heat.status == "ready")
+    heat.text = "half \ud83d"
+    with pytest.raises(TextError):
+        heat.wait(20)
+    assert heat.scores["sampled"]
+    monkeypatch.setattr(recording, "BREATH", 0.01)
+    heat.back().wait(60)
+    assert not heat.scores["sampled"]
+
+
+def test_where_nothing_was_before_there_is_no_way_back(gpt):
+    heat = AttentionHeatmap(gpt, "half \ud83d")
+    with pytest.raises(TextError) as failed:
+        heat.wait(20)
+    assert not hasattr(failed.value, "__notes__")
+    with pytest.raises(TextError, match="no text before"):
+        heat.back()
+    assert heat.status == "error"
 
 
 def test_two_widgets_on_one_model_do_not_disturb_each_other(gpt):

@@ -44,8 +44,9 @@ function invitation(panels: Panels): Child {
   );
 }
 
+/** What went wrong; the picture of the text before is still there, and one press away. */
 function failure({ traits, editing, ask }: Panels): Child {
-  const { error, editable, status } = traits;
+  const { error, editable, status, info } = traits;
   const change = (): void => {
     editing.value = true;
   };
@@ -67,6 +68,7 @@ function failure({ traits, editing, ask }: Panels): Child {
         {},
         !inText() && button("Record again", () => ask("again")),
         button("Change the text", change),
+        () => (info.value.length ?? 0) > 0 && button("Back to the text before", () => ask("back")),
       ),
   );
 }

@@ -32,6 +32,15 @@ describe("states", () => {
     expect(button(card, "Change the text")).toBeDefined();
   });
 
+  it("leads back to the text before, where there was one", () => {
+    const error = { type: "TextError", message: "Nothing to read.", action: "Change the text." };
+    const first = show(fakeModel({ status: "error", error, editable: true }));
+    expect(button(first, "Back to the text before")).toBeUndefined();
+    const model = fakeModel({ ...READY, status: "error", error, editable: true });
+    button(show(model), "Back to the text before").click();
+    expect(model.sent.at(-1)).toMatchObject({ kind: "back" });
+  });
+
   it("offers only another text where the text is at fault", () => {
     const error = { type: "TextError", message: "Nothing to read.", action: "Change the text." };
     const card = show(fakeModel({ status: "error", error, editable: true })).querySelector("[role=alert]");

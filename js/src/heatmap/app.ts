@@ -8,25 +8,22 @@ import { kindAndCaption, notesOf } from "./caption";
 import { controls } from "./controls";
 import { keepPicture } from "./export";
 import { headTitle } from "./format";
-import { arrange, lay } from "./layout";
 import { legend } from "./legend";
 import { mountMatrix } from "./matrix";
 import { overview } from "./overview";
 import type { Panels } from "./panels";
+import { roomOf } from "./room";
 import { front, frontOf, notes } from "./states";
 import { text } from "./text";
 import { tip } from "./tip";
 
-const SHARE = 0.42; // of the width that the overview may take
-
 export function app(panels: Panels): void {
   const { root, traits, matrix } = panels;
   const waiting = computed(() => frontOf(traits.status.value, (traits.info.value.length ?? 0) > 0));
-  // The overview takes what its cells need, whatever their present order.
-  const wanted = computed(() => {
+  const room = computed(() => {
     const { layers = [], n_heads: heads = 0 } = traits.info.value;
-    const all = arrange(layers, heads, { aggregates: traits.aggregates.value });
-    return lay(all, SHARE * panels.width.value, traits.height.value - 60, panels.type.value - 2).width + 14;
+    const size = { width: panels.width.value, height: traits.height.value, type: panels.type.value - 2 };
+    return roomOf(layers, heads, traits.aggregates.value, size);
   });
   const observer = new ResizeObserver(() => {
     panels.width.value = root.clientWidth;
@@ -44,7 +41,11 @@ export function app(panels: Panels): void {
       notes(panels),
       h(
         "div.gw-pictures",
-        { "data-front": () => waiting.value, "data-blank": () => !traits.info.value.length },
+        {
+          "data-front": () => waiting.value,
+          "data-blank": () => !traits.info.value.length,
+          "data-beside": () => room.value.beside,
+        },
         overview(panels),
         h(
           "section.gw-head",
@@ -82,7 +83,8 @@ export function app(panels: Panels): void {
     const { status, layer, head, presentation, height, title } = traits;
     Object.assign(root.dataset, { status: status.value, layer: layer.value, head: head.value });
     root.classList.toggle("gw-presentation", presentation.value);
-    root.style.cssText = `--gw-height:${height.value}px;--gw-wanted:${wanted.value}px`;
+    const { wide, deep } = room.value;
+    root.style.cssText = `--gw-height:${height.value}px;--gw-wanted:${wide}px;--gw-deep:${deep}px`;
     root.setAttribute("aria-label", title.value || "Attention heatmap");
     root.setAttribute("aria-busy", String(waiting.value === "busy"));
   });

@@ -111,7 +111,7 @@ export function arrange(
 }
 
 const LEAST = 9; // pixels of a cell
-const MOST = 128;
+export const LARGEST = 128;
 const GAP = 2;
 const BAR = 12; // a scroll bar
 const BETWEEN = 8; // two blocks
@@ -129,7 +129,7 @@ export function lay(arrangement: Arrangement, width: number, height: number, typ
   const left = Math.ceil(type * 2.3) + 4;
   const top = Math.ceil(type * 1.5);
   const side = (room: number, count: number): number =>
-    Math.max(LEAST, Math.min(MOST, Math.floor(room / Math.max(1, count)) - GAP));
+    Math.max(LEAST, Math.min(LARGEST, Math.floor(room / Math.max(1, count)) - GAP));
   let best: Layout | undefined;
   for (const blocks of [1, 2, 3]) {
     const deep = Math.ceil(rows / blocks);

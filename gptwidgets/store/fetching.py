@@ -29,6 +29,8 @@ from gptwidgets.store.hubwords import in_words
 from gptwidgets.store.staging import need_room
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+# Seconds that the Hub has for its first word.
+ANSWER_WITHIN = 15
 _CHUNK = 1 << 16  # at 250 KB a second the bar still moves four times a second, and a kill loses no more
 
 
@@ -52,7 +54,7 @@ def work(arguments: dict[str, Any], watch: Watch) -> dict[str, Any]:
     # Should this process's elder brother still be ending: his parent was killed, and let the model's lock go.
     with (
         FileLock(stage / ".lock", timeout=30),
-        in_words(arguments["repository"], arguments["revision"], stage),
+        in_words(arguments["repository"], arguments["revision"], folder=stage, asking=False),
     ):
         (stage / "model").mkdir(exist_ok=True)
         (stage / "model" / MANIFEST).unlink(missing_ok=True)
@@ -65,7 +67,8 @@ def _plan(arguments: dict[str, Any], stage: Path, watch: Watch) -> dict[str, Any
     listed = _cached_list(repository, revision) if arguments["gguf"] is None else None
     if listed is None:
         watch.tell("asking the Hugging Face Hub", 0, None, "")
-        listed = _list(repository, revision)
+        with in_words(repository, revision):
+            listed = _list(repository, revision)
     files: dict[str, HubFile] = listed["files"]
     choice = hubfiles.choose(files.values(), name, arguments["gguf"])
     bring = _Bringing(arguments, listed["revision"], choice.small, watch)
@@ -107,7 +110,7 @@ def _list(repository: str, revision: str | None) -> dict[str, Any]:
     """What the Hub says of a repository: its commit, its licence, its files."""
     from huggingface_hub import HfApi
 
-    found = HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=15)
+    found = HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=ANSWER_WITHIN)
     if not found.sha or not _COMMIT.fullmatch(found.sha) or not found.siblings:
         raise InstallError(
             f'What the Hugging Face Hub says of "{repository}" makes no sense; try again later.'

@@ -13,13 +13,16 @@ from gptwidgets.store.staging import no_room
 
 
 @contextmanager
-def in_words(repository: str, revision: str | None, folder: Path | None = None) -> Generator[None]:
+def in_words(
+    repository: str, revision: str | None, *, folder: Path | None = None, asking: bool = True
+) -> Generator[None]:
     """Turns what huggingface_hub raises into errors of ours.
 
     Args:
         repository: "owner/name".
         revision: the commit, tag or branch that was asked for.
         folder: where files are written, for the sentence about a full disk.
+        asking: what the Hub says is read meanwhile: what cannot be made sense of is its fault, not ours.
     """
     from huggingface_hub import errors as hub
 
@@ -41,6 +44,8 @@ def in_words(repository: str, revision: str | None, folder: Path | None = None) 
     except hub.HFValidationError:
         raise UnknownModelError(f'"{repository}" is no Hugging Face id ("owner/name").') from None
     except Exception as error:  # requests, httpx, urllib3, xet: each has a tree of its own
+        if not asking and isinstance(error, (*_ODD, NameError, AssertionError)):
+            raise
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise InstallError(no_room(folder or Path.home(), None)) from None
         raise InstallError(
@@ -57,7 +62,7 @@ def page(repository: str) -> str:
 
 
 # What an answer that is none raises: JSON that is broken, or that is not what it should be.
-NONSENSE = (json.JSONDecodeError, AttributeError, KeyError, TypeError, UnicodeDecodeError)
+_ODD = (AttributeError, KeyError, TypeError)
 
 
 _STATUS = {
@@ -73,7 +78,7 @@ def reason(error: Exception) -> str:
 
     status = getattr(getattr(error, "response", None), "status_code", None)
     kind = type(error).__name__
-    if isinstance(error, NONSENSE):
+    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, *_ODD)):
         return "its answer makes no sense; try again later, or see to HF_ENDPOINT."
     if status is not None and status >= 400:
         return _STATUS.get(status, "it has trouble of its own ({}): try again later.").format(status)

@@ -52,7 +52,7 @@ class Pace:
             return None
         silent = now - self._since[0]
         rates = list(self._rates)
-        if silent > 4 * STEP:
+        if silent > (4 * STEP if rates else STEP):
             rates += [(self._done - self._since[1]) / silent] * round(silent / STEP)
         return median(rates[-KEPT:]) if rates else None
 

@@ -42,7 +42,7 @@ def names(folder: Path) -> list[str]:
 # -- what it does ------------------------------------------------------------------------------------
 
 
-def test_config_tokenizer_card_and_weights_are_fetched_verified_and_pinned(hub, home):
+def test_config_tokenizer_card_and_weights_are_fetched_verified_and_pinned(hub, processes, home):
     told, noted = [], []
     folder = get(note=noted.append, watch=Watch(tell=lambda *report: told.append(report)))
     assert folder == home / "models" / "tiny"
@@ -123,7 +123,7 @@ def test_a_name_of_the_hub_is_a_folder_of_its_own(hub, home):
 # -- stopped, cut off, done again ----------------------------------------------------------------------
 
 
-def test_stopped_within_a_moment_and_resumed_where_it_was(hub, home):
+def test_stopped_within_a_moment_and_resumed_where_it_was(hub, processes, home):
     hub.hold["model.safetensors"] = 150_000
     asked: list[float] = []
 
@@ -154,7 +154,7 @@ def test_a_server_that_knows_no_ranges_sends_it_whole(hub, home):
     assert [first for first, _ in hub.fetched("model.safetensors")] == [0, 0]
 
 
-def test_a_connection_that_breaks_is_taken_up_again(hub, home):
+def test_a_connection_that_breaks_is_taken_up_again(hub, processes, home):
     hub.cut["model.safetensors"] = 100_000
     check(get(), thorough=True)
     assert [first for first, _ in hub.fetched("model.safetensors")] == [0, 65_536]  # a chunk
@@ -199,7 +199,7 @@ def test_a_broken_file_of_that_cache_is_not_used(hub, home, cache):
     assert len(hub.fetched("model.safetensors")) == 1
 
 
-def test_a_whole_model_in_that_cache_needs_no_network(hub, home, cache, monkeypatch):
+def test_a_whole_model_in_that_cache_needs_no_network(hub, processes, home, cache, monkeypatch):
     files = {name: hub.files[name] for name in ("config.json", "tokenizer.json", "model.safetensors")}
     cache("us/tiny", COMMIT, files)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -210,7 +210,7 @@ def test_a_whole_model_in_that_cache_needs_no_network(hub, home, cache, monkeypa
     assert set(names(folder)) == {*files, "gptwidgets.json"}
 
 
-def test_two_at_the_same_time_wait_for_each_other(hub, home):
+def test_two_at_the_same_time_wait_for_each_other(hub, processes, home):
     hub.hold["model.safetensors"] = 1000
     told: list[str] = []
     found: list[Path] = []
@@ -278,7 +278,7 @@ def test_what_the_judge_refuses_is_not_fetched(hub, home):
 
 
 @pytest.mark.parametrize("body", [b"\x80\x04\x95 a pickle" * 100, b"", safetensors(100)[:-1]])
-def test_what_only_calls_itself_safetensors(hub, home, body):
+def test_what_only_calls_itself_safetensors(hub, processes, home, body):
     hub.files["model.safetensors"] = body
     with pytest.raises(UnsafeModelError, match=r'"model\.safetensors" is no safetensors file'):
         get()

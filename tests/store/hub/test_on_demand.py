@@ -42,7 +42,7 @@ def load(name="tiny", **options):
     return gw.load(name, progress=options.pop("progress", False), device="cpu", **options)
 
 
-def test_load_installs_it_and_the_next_time_needs_no_network(hub, listed):
+def test_load_installs_it_and_the_next_time_needs_no_network(hub, listed, processes):
     reports = []
     with load(progress=reports.append) as gpt:
         assert gpt.name == "tiny"

@@ -277,6 +277,8 @@ def test_a_kernel_that_dies_during_a_run_leaves_the_text_readable(lab: Lab):
     page.kill()
     expect(play).to_contain_text("No kernel answers: this is what was saved. Run the cell to go on.")
     expect(button(play, "Run")).to_be_disabled()
+    expect(play.locator(".gw-ended")).to_have_text("cut off: the kernel is gone")
+    expect(play.get_by_role("treeitem").nth(1)).to_contain_text("the kernel is gone")
     written(play).locator("[data-at]").nth(2).hover()
     expect(play.locator(".gw-side h3")).to_contain_text("Position 5")
     assert written(play).inner_text() == text

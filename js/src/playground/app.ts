@@ -49,7 +49,7 @@ export function app(play: Play): void {
     root.classList.toggle("gw-presentation", presentation.value);
     root.style.setProperty("--gw-height", `${height.value}px`);
     root.setAttribute("aria-label", title.value || "Playground");
-    root.setAttribute("aria-busy", String(traits.status.value === "running"));
+    root.setAttribute("aria-busy", String(play.running.value));
   });
 }
 

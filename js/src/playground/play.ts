@@ -4,10 +4,11 @@ import type { AnyModel } from "../bind";
 import { type Connection, greet } from "../connection";
 import { type Theme, watchTheme } from "../theme";
 import { type Answer, createWire, type Fields, type Wire } from "../wire";
+import { because } from "./figures";
 import { createNext, type Next } from "./next";
 import { createScore, type Score } from "./score-state";
 import { createStory, type Story } from "./story";
-import { type PlayTraits, playTraits } from "./traits";
+import { type Entry, type PlayTraits, playTraits } from "./traits";
 
 export interface Shared {
   readonly traits: PlayTraits;
@@ -41,6 +42,8 @@ export interface Play extends Omit<Shared, "ends"> {
   /** What went wrong with something that was asked for here; "" where nothing did. */
   readonly said: Signal<string>;
   readonly running: ReadonlySignal<boolean>;
+  /** How a node's text ended, or that it is still being written; "" where nobody wrote it. */
+  readonly state: (entry: Entry | undefined) => string;
   /** Which of two settings the sliders set. */
   readonly side: Signal<"a" | "b">;
   /** Asks the kernel; what goes wrong is said, and then there is no answer. */
@@ -105,6 +108,10 @@ export function playOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Pl
     said,
     // What a notebook was saved with, or a kernel died of, goes on no more.
     running: computed(() => traits.status.value === "running" && parts.connection.value !== "silent"),
+    state(entry) {
+      if (entry?.running !== true) return because(entry?.reason);
+      return parts.connection.value === "silent" ? "cut off: the kernel is gone" : "writing";
+    },
     side: signal<"a" | "b">("a"),
     async ask(kind, body) {
       said.value = "";

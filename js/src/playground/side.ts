@@ -179,7 +179,7 @@ function alternatives(tokens: Tokens, own: number, story: Play["story"]): readon
 }
 
 function facts(
-  { story, traits, next, scoring }: Play,
+  { story, running, next, scoring }: Play,
   token: Place | undefined,
   made: Distribution | null,
 ): Child {
@@ -202,7 +202,7 @@ function facts(
     return parts.filter(Boolean).join(" · ");
   }
   if (scoring.value) return "Point at a token of the scored text.";
-  if (traits.status.value === "running") return "Being written; this is what stood before it.";
+  if (running.value) return "Being written; this is what stood before it.";
   if (next.error.value) return next.error.value;
   if (!made) return "Write a prompt to see what comes next.";
   const entropy = next.there.value?.logits.entropy ?? 0;

@@ -1,10 +1,11 @@
 // One line of figures: how fast, how soon, how much.
 import { type Child, h } from "../dom";
 import { whole } from "../numbers";
-import { because, fixed, megabytes } from "./figures";
+import { fixed, megabytes } from "./figures";
 import type { Play } from "./play";
 
-export function status({ story, traits, running, mode }: Play): Child {
+export function status(play: Play): Child {
+  const { story, traits, running, mode } = play;
   const figure = (name: string, title: string, value: () => string): Child =>
     h("span.gw-figure", { title }, h("b", {}, value), ` ${name}`);
   const { figures } = story;
@@ -13,11 +14,8 @@ export function status({ story, traits, running, mode }: Play): Child {
     const now = figures.value.context_used ?? 0;
     return most ? `${whole(now)} of ${whole(most)}` : whole(now);
   };
-  const ended = (): string => {
-    const entry = story.entries.value.get(traits.leaf.value);
-    if (running.value) return "writing";
-    return entry?.kind === "written" ? because(entry.reason) : "";
-  };
+  const ended = (): string =>
+    running.value ? "writing" : play.state(story.entries.value.get(traits.leaf.value));
   return h(
     "footer.gw-status",
     {},

@@ -3,7 +3,6 @@
 import { computed, signal } from "@preact/signals-core";
 import { type Child, follow, h } from "../dom";
 import { toggle } from "../ui";
-import { because } from "./figures";
 import type { Play } from "./play";
 import type { Entry } from "./traits";
 
@@ -89,11 +88,11 @@ export function tree(play: Play): Child {
         "aria-selected": () => traits.leaf.value === id,
         "aria-label": () => {
           void story.grown.value;
-          return `${label(entry)}, ${story.tokens(id).length} tokens, ${because(entry.reason) || entry.kind}`;
+          return `${label(entry)}, ${story.tokens(id).length} tokens, ${play.state(entry) || entry.kind}`;
         },
         "data-kind": entry.kind,
         "data-pruned": entry.pruned === true,
-        "data-running": entry.running === true,
+        "data-running": () => play.state(entry) === "writing",
         onclick: () => show(id),
         ondblclick: () => {
           naming.value = id;
@@ -106,9 +105,7 @@ export function tree(play: Play): Child {
           : h("span.gw-tree-name", { "data-named": Boolean(entry.name) }, h("bdi", {}, label(entry))),
       h("span.gw-quiet.gw-tree-facts", {}, () => {
         void story.grown.value;
-        return [`${story.tokens(id).length}`, entry.running ? "writing" : because(entry.reason)]
-          .filter(Boolean)
-          .join(" · ");
+        return [`${story.tokens(id).length}`, play.state(entry)].filter(Boolean).join(" · ");
       }),
     );
   };

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { fakeModel, settled } from "../fake";
 import { all, button, press } from "../heatmap/view";
 import { entry, part, READY, show, tell, views, WRITTEN, written } from "./kernel";
@@ -144,6 +144,22 @@ describe("a view", () => {
     for (const end of views.splice(0)) end();
     expect(root.isConnected).toBe(false);
     expect(model.listeners()).toBe(before);
+  });
+
+  it("says that a kernel is gone wherever something was being written", async () => {
+    const { model, root } = await written();
+    const says = (): string[] =>
+      all(root, ".gw-ended, .gw-tree-facts").map((cell) => cell.textContent?.split(" · ").at(-1) ?? "");
+    expect(says()).toEqual(["1", "writing", "writing"]);
+    vi.useFakeTimers();
+    model.emit("comm_live_update");
+    await vi.advanceTimersByTimeAsync(10_000);
+    vi.useRealTimers();
+    const gone = "cut off: the kernel is gone";
+    expect(says()).toEqual(["1", gone, gone]);
+    expect(root.getAttribute("aria-busy")).toBe("false");
+    expect(root.querySelector("[data-running]")).toBeNull();
+    expect(root.querySelector(".gw-notes")?.textContent).toContain("No kernel answers");
   });
 
   it("says why a value was refused", () => {

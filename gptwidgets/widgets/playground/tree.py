@@ -58,7 +58,7 @@ class Node:
 
     def entry(self) -> dict[str, Any]:
         """The node without its tokens, as the browser gets it."""
-        preview = "".join(self.tokens.texts[:PREVIEW])[:PREVIEW]
+        preview = (_said_last(self.source) or "".join(self.tokens.texts[:PREVIEW]))[:PREVIEW]
         return {
             "id": self.id,
             "parent": self.parent,
@@ -229,3 +229,10 @@ class Tree:
                 for attribute, value in before[node.id].items():
                     setattr(node, attribute, value)
             return what, nodes, leaf
+
+
+def _said_last(source: Any) -> str:
+    """What a person said last in a talk: its template's signs are no preview. "" for a text."""
+    talk: list[Any] = source if isinstance(source, list) else []
+    said = [part.get("content") for part in talk if isinstance(part, dict) and part.get("role") == "user"]
+    return said[-1] if said and isinstance(said[-1], str) else ""

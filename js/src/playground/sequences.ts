@@ -2,7 +2,6 @@
 import { computed } from "@preact/signals-core";
 import { type Child, follow, h } from "../dom";
 import { button } from "../ui";
-import { because } from "./figures";
 import { markdown } from "./markdown";
 import type { Play } from "./play";
 import { pathSource } from "./source";
@@ -28,7 +27,11 @@ function build(play: Play, leaves: readonly string[]): Child {
   const many = leaves.length > 1;
   const columns = h(
     "div.gw-columns",
-    { "data-count": leaves.length, style: `--gw-count:${leaves.length}` },
+    // Many stand in two rows of equal length rather than in thin columns.
+    {
+      "data-count": leaves.length,
+      style: `--gw-count:${leaves.length > 4 ? Math.ceil(leaves.length / 2) : leaves.length}`,
+    },
     leaves.map((leaf, i) =>
       h(
         "article.gw-column",
@@ -74,8 +77,8 @@ function parting({ story }: Play, leaves: readonly string[]): number {
   return -1;
 }
 
-function blank({ traits }: Play): string {
-  if (traits.status.value === "running") return "…";
+function blank({ traits, running }: Play): string {
+  if (running.value) return "…";
   return traits.chat.value ? "The answer comes here." : "The text goes on here.";
 }
 
@@ -88,7 +91,7 @@ function header(play: Play, leaf: string, leaves: readonly string[]): Child {
     const own = entry();
     const parts = [differing(own?.sampling ?? {}, rules)];
     if (typeof own?.seed === "number") parts.push(`seed ${own.seed}`);
-    parts.push(own?.running ? "writing" : because(own?.reason));
+    parts.push(play.state(own));
     return parts.filter(Boolean).join(" · ");
   };
   return h(

@@ -93,6 +93,17 @@ def test_an_unknown_node_is_a_sentence(tree):
             tree[wrong]
 
 
+def test_a_talk_is_known_by_what_a_person_said_last():
+    tree = Tree()
+    talk = [("system", "Be brief."), ("user", "Hi!"), ("assistant", "Yes?"), ("user", "And what is a GPT?")]
+    source = [{"role": role, "content": content} for role, content in talk]
+    node = tree.add(None, 0, "prompt", tokens("<|im_start|>system"), source=source)
+    assert node.entry()["preview"] == "And what is a GPT?"
+    for other in ("", source[:1], ["user"], [{"role": "user"}], "a text"):
+        node.source = other
+        assert node.entry()["preview"] == "<|im_start|>system"
+
+
 def test_an_entry_is_json_whatever_was_written():
     tree = Tree()
     node = tree.add(None, 0, "prompt", TokenColumns.of([1], ["\ud83d half" * 20]))

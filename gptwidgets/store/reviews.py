@@ -281,5 +281,6 @@ def _count(connection: Connection, listing_id: int) -> None:
             stars_mean=ranking.mean(counts),
             stars_bound=ranking.bound(counts),
             n_reviews=sum(counts.values()),
+            changed_at=clock.now(connection),
         )
     )

@@ -157,6 +157,14 @@ listing = _table(
     CheckConstraint("(price_minor IS NULL) = (currency IS NULL)", name="price"),
 )
 Index("uq_listing_name", func.lower(listing.c.name), unique=True)
+Index("ix_listing_changed_at", listing.c.changed_at)
+# All that shelf.py reads, so that it need not read the cards' pages.
+Index(
+    "ix_listing_shelf",
+    *(listing.c[name] for name in ("id", "latest_version_id", "status", "licence", "publisher")),
+    *(listing.c[name] for name in ("architecture", "origin", "parameters", "context_length")),
+    *(listing.c[name] for name in ("memory_bytes", "stars_bound")),
+)
 
 listing_use = Table(
     "listing_use",
@@ -285,13 +293,6 @@ journal = _table(
     Column("subject", String(500), nullable=False, index=True),
     Column("subject_id", Number),
     Column("details", Json, nullable=False),
-)
-
-word = Table(  # what listings say, for searches with a typing mistake
-    "word",
-    metadata,
-    Column("word", String(80), primary_key=True),
-    Column("n", BigInteger, nullable=False),
 )
 
 for _dialect, _statements in (("sqlite", textindex.SQLITE), ("postgresql", textindex.POSTGRESQL)):

@@ -24,9 +24,11 @@ SQLITE = (
     f"CREATE TRIGGER listing_text_changed AFTER UPDATE OF {_COLUMNS} ON listing BEGIN {_REMOVE} {_ADD} END",
 )
 
-# A tsvector holds 1 MB at most, and a card may be long.
+# A tsvector holds 1 MB at most, and a card may be long. PostgreSQL would take "qwen2.5-0.5b" for the name of
+# a computer or for numbers: it gets words only, cut as SQLite cuts them.
+_PLAIN = "regexp_replace(left({}, 200000), '[^[:alnum:]]+', ' ', 'g')"
 _WEIGHED = " || ".join(
-    f"setweight(to_tsvector('simple', left({name}, 200000)), '{weight}')"
+    f"setweight(to_tsvector('simple', {_PLAIN.format(name)}), '{weight}')"
     for name, weight in zip(SEARCHED, WEIGHTS, strict=True)
 )
 POSTGRESQL = (

@@ -21,6 +21,10 @@ JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgr
 # What textindex.py said then: a migration does not change with it.
 SEARCHED = ("name", "title", "publisher", "summary", "terms", "card")
 WEIGHTS = "AABBCD"
+SHELF = (
+    *("id", "latest_version_id", "status", "licence", "publisher", "architecture", "origin", "parameters"),
+    *("context_length", "memory_bytes", "stars_bound"),
+)
 _COLUMNS = ", ".join(SEARCHED)
 _OLD = ", ".join(f"old.{name}" for name in SEARCHED)
 _NEW = ", ".join(f"new.{name}" for name in SEARCHED)
@@ -35,8 +39,9 @@ TEXT_SQLITE = (
     f"CREATE TRIGGER listing_text_changed AFTER UPDATE OF {_COLUMNS} ON listing BEGIN {_REMOVE} {_ADD} END",
 )
 
+_PLAIN = "regexp_replace(left({}, 200000), '[^[:alnum:]]+', ' ', 'g')"
 _WEIGHED = " || ".join(
-    f"setweight(to_tsvector('simple', left({name}, 200000)), '{weight}')"
+    f"setweight(to_tsvector('simple', {_PLAIN.format(name)}), '{weight}')"
     for name, weight in zip(SEARCHED, WEIGHTS, strict=True)
 )
 TEXT_POSTGRESQL = (
@@ -49,6 +54,8 @@ def upgrade() -> None:
     """Makes all tables."""
     _tables()
     op.create_index("uq_listing_name", "listing", [sa.text("lower(name)")], unique=True)
+    op.create_index("ix_listing_changed_at", "listing", ["changed_at"])
+    op.create_index("ix_listing_shelf", "listing", [*SHELF])
     for statement in TEXT_SQLITE if op.get_bind().dialect.name == "sqlite" else TEXT_POSTGRESQL:
         op.execute(statement)
 
@@ -116,12 +123,6 @@ def _tables() -> None:
         sa.Column("key", sa.String(length=80), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_setting")),
-    )
-    op.create_table(
-        "word",
-        sa.Column("word", sa.String(length=80), nullable=False),
-        sa.Column("n", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("word", name=op.f("pk_word")),
     )
     op.create_table(
         "entitlement",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from gptwidgets.errors import InstallError
 from gptwidgets.store import licences, paths
+from gptwidgets.store.copying import from_folder
 from gptwidgets.store.folders import NOBODY, Watch, check, manifest, seal, sha256
 from gptwidgets.store.hubinstall import Convert, Judge, from_hub
 from gptwidgets.store.hubwords import page
@@ -36,7 +37,7 @@ class Wanted(Protocol):
 
     @property
     def source(self) -> dict[str, Any]:
-        """Where its files come from: "kind" is "hub" or "wheel", and pins go with it."""
+        """Where its files come from: "kind" is "hub", "wheel" or "folder", and pins go with it."""
         ...
 
 
@@ -109,7 +110,7 @@ def install(
     source, within = listing.source, paths.folder_name(listing.name)
     if within is None:
         raise InstallError(f'A model cannot be installed under the name "{listing.name}".')
-    wanted = revision or source.get("revision")
+    wanted = revision or source.get("revision") or None
     found = None if again else placed(listing.name)
     if found is not None and _is_wanted(found, wanted):
         check(found)
@@ -124,8 +125,10 @@ def install(
         sealed = manifest(folder)
         return sealed is not None and (sealed != begun if again else _is_wanted(folder, wanted))
 
-    with staged(root, within, watch, keep=from_the_hub, there=there) as stage:
-        if stage is not None and from_the_hub:
+    with staged(root, within, watch, keep=source["kind"] != "wheel", there=there) as stage:
+        if stage is None:
+            pass
+        elif from_the_hub:
             from_hub(
                 listing.name,
                 source,
@@ -138,7 +141,9 @@ def install(
                 judge=judge,
                 watch=watch,
             )
-        elif stage is not None:
+        elif source["kind"] == "folder":
+            from_folder(listing.name, source, stage, licence=listing.licence, watch=watch)
+        elif source["kind"] == "wheel":
             from_wheel(
                 listing.name,
                 source,
@@ -147,6 +152,10 @@ def install(
                 local_wheel=local_wheel,
                 convert=convert,
                 watch=watch,
+            )
+        else:
+            raise InstallError(
+                f'{listing.name} comes from "{source["kind"]}", which cannot be installed here.'
             )
     return _noted(root / within, listing.name, note)
 
@@ -160,9 +169,10 @@ def _wants_acceptance(listing: Wanted) -> bool:
 def _is_wanted(folder: Path, revision: str | None) -> bool:
     """True where a model that is there is of the wanted revision, as far as that can be said."""
     source: Any = (manifest(folder) or {}).get("source")
-    if revision is None or not isinstance(source, dict) or source.get("kind") != "hub":
+    if revision is None or not isinstance(source, dict):
         return True
-    return source.get("revision") == revision
+    pinned = {"hub": "revision", "folder": "version"}.get(str(source.get("kind")))
+    return pinned is None or source.get(pinned) == revision
 
 
 def _noted(folder: Path, name: str, note: Note | None) -> Path:

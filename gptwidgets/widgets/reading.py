@@ -8,6 +8,7 @@ from gptwidgets.errors import ClosedError
 from gptwidgets.kernel import budget
 from gptwidgets.kernel.worker import Worker
 from gptwidgets.widgets.scoring import Scoring
+from gptwidgets.widgets.service import HOVER
 from gptwidgets.widgets.wire import Task
 
 if TYPE_CHECKING:
@@ -73,6 +74,6 @@ class Reading(Scoring):
         """A request that reads the record: on the reader's thread, after recording again where needed."""
         record = self._used()
         if record is not None:
-            return Task(lambda: steps(record), self._reader, priority)
+            return Task(lambda: steps(record), self._reader, priority, soon=priority >= HOVER)
         again = self._record_again()
         return Task(lambda: steps(again.result()), self._reader, priority, again)

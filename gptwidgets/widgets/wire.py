@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,12 +24,11 @@ from gptwidgets.errors import Cancelled, GPTWidgetsError, OutOfMemory
 from gptwidgets.widgets.values import whole
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from gptwidgets.kernel.worker import JobFuture, Worker
 
 VERSION = 1
 EVENTS_KEPT = 64
+SOON = 0.003  # seconds
 
 log = logging.getLogger("gptwidgets")
 
@@ -54,12 +54,15 @@ class Task:
         worker: whose thread it is.
         priority: the highest number goes first.
         after: a future that must have ended before the steps begin, or None.
+        soon: a hand waits for it, and it is quick: the message is answered within the callback where that
+            takes at most `SOON`, before the kernel has more to say.
     """
 
     steps: Callable[[], Steps]
     worker: Worker
     priority: int = 0
     after: Future[Any] | None = None
+    soon: bool = False
 
 
 Handler: TypeAlias = Callable[[dict[str, Any], Sequence[memoryview]], Reply | Task]
@@ -149,6 +152,8 @@ class Wire:
         future = task.worker.submit(steps, priority=task.priority)
         self._running[name] = future
         future.add_done_callback(lambda ended: self._ended(name, ended))
+        if task.soon:
+            wait([future], SOON)
 
     def _ended(self, name: str, future: Future[Reply]) -> None:
         self._running.pop(name, None)

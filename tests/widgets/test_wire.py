@@ -73,6 +73,21 @@ def test_a_job_answers_in_parts_and_errors_of_its_own_too(worker):
     }
 
 
+def test_an_answer_that_should_come_soon_holds_nobody_up_when_it_does_not(worker):
+    go = threading.Event()
+
+    def slow():
+        go.wait()
+        return Reply({"n": 1})
+        yield
+
+    line = Line(slow=lambda *_: Task(slow, worker, soon=True))
+    line.ask("1", "slow")
+    assert line.sent == []
+    go.set()
+    assert line.wait(1)[0]["n"] == 1
+
+
 def test_a_cancelled_job_stops_and_says_so(worker):
     begun, ended = threading.Event(), threading.Event()
 

@@ -24,7 +24,7 @@ WORDS = [f"w{i}" for i in range(10)]
 def front_end(tmp_path_factory, monkeypatch):
     """The Python half is tested without the built front end."""
     folder = tmp_path_factory.mktemp("static")
-    for name in ("heatmap", "playground"):
+    for name in ("heatmap", "playground", "store"):
         (folder / f"{name}.js").write_text("export default {}")
         (folder / f"{name}.css").write_text("")
     monkeypatch.setattr(base, "STATIC", folder)

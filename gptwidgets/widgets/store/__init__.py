@@ -1,0 +1,1 @@
+"""The store in a notebook: find, judge, install, publish and review GPTs."""

@@ -1,0 +1,127 @@
+// What waits for a reviewer: submitted models, and reviews that somebody reported.
+import { signal } from "@preact/signals-core";
+import { type Child, h } from "../dom";
+import { button } from "../ui";
+import { licence, many, parameters } from "./format";
+import { back } from "./panel";
+import { action, loaded, type Shop } from "./shop";
+import type { Row } from "./types";
+
+interface Report {
+  readonly id: number;
+  readonly person?: string;
+  readonly words?: string;
+  readonly name?: string;
+  readonly review?: string;
+}
+
+interface Waiting {
+  readonly rows: readonly Partial<Row>[];
+  readonly reports: readonly Report[];
+}
+
+export function queue(shop: Shop): Child {
+  const store = loaded<Waiting>(
+    shop,
+    "queue",
+    () => ({}),
+    ({ rows, reports }) => ({ rows: rows as Waiting["rows"], reports: reports as Waiting["reports"] }),
+  );
+  return h(
+    "div.gw-panel",
+    {},
+    back(shop, "Review queue"),
+    () => store.error.value && h("p.gw-error", { role: "alert" }, store.error.value),
+    () => {
+      const now = store.there.value?.result;
+      if (!now)
+        return store.error.value === "" && h("div.gw-skeleton", { "aria-hidden": "true" }, h("i"), h("i"));
+      if (now.rows.length + now.reports.length === 0) {
+        return h(
+          "p.gw-quiet",
+          {},
+          "Nothing waits. What is submitted, and reviews that are reported, stand here.",
+        );
+      }
+      return h(
+        "div.gw-scroll",
+        {},
+        h(
+          "p.gw-quiet",
+          {},
+          `${many(now.rows.length, "model")} and ${many(now.reports.length, "report")} wait.`,
+        ),
+        now.rows.map((row) => submitted(shop, row)),
+        now.reports.map((report) => reported(shop, report)),
+      );
+    },
+  );
+}
+
+function submitted(shop: Shop, row: Partial<Row>): Child {
+  const act = action(shop);
+  const name = row.name ?? "";
+  const words = signal("");
+  const field = h("textarea", {
+    rows: 2,
+    "aria-label": `Words on ${row.title ?? name}`,
+    placeholder: "Words to the publisher; a rejection needs them",
+    oninput: () => {
+      words.value = field.value;
+    },
+  }) as HTMLTextAreaElement;
+  const answer = (kind: "approve" | "reject"): void => void act.run(kind, { name, words: words.peek() });
+  const off = (): boolean => act.busy.value || !shop.live.value;
+  return h(
+    "div.gw-ask",
+    { role: "group", "aria-label": row.title ?? name },
+    h("p", {}, h("b", {}, row.title ?? name)),
+    h(
+      "p.gw-facts.gw-quiet",
+      {},
+      [
+        row.publisher,
+        name,
+        row.licence && licence(row.licence),
+        row.parameters ? `${parameters(row.parameters)} parameters` : "",
+      ]
+        .filter(Boolean)
+        .map((fact) => h("span", {}, fact as string)),
+    ),
+    row.summary && h("p", { dir: "auto" }, row.summary),
+    field,
+    () => act.error.value && h("p.gw-error", { role: "alert" }, act.error.value),
+    h(
+      "div.gw-group",
+      {},
+      button("Approve", () => answer("approve"), { class: "gw-button gw-accent", disabled: off }),
+      button("Reject", () => answer("reject"), { disabled: () => off() || words.value.trim() === "" }),
+      button("Look at it", () => shop.open(name, true)),
+    ),
+  );
+}
+
+function reported(shop: Shop, report: Report): Child {
+  const act = action(shop);
+  return h(
+    "div.gw-ask",
+    { role: "group", "aria-label": "Report" },
+    h(
+      "p",
+      {},
+      h("b", {}, "A review was reported"),
+      report.person ? ` by ${report.person}` : "",
+      report.name ? `, of ${report.name}` : "",
+    ),
+    report.review && h("p.gw-quiet", { dir: "auto" }, report.review),
+    report.words && h("p", { dir: "auto" }, `“${report.words}”`),
+    () => act.error.value && h("p.gw-error", { role: "alert" }, act.error.value),
+    h(
+      "div.gw-group",
+      {},
+      button("Settled", () => void act.run("settle", { report: report.id }), {
+        disabled: () => act.busy.value,
+      }),
+    ),
+  );
+}

@@ -1,0 +1,409 @@
+"""A store that keeps to the real one's methods and obeys the test: its jobs go on and wait when told to.
+
+Twenty-six listings, described by plausible facts; nothing is read from a disk or from a network.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+
+from gptwidgets.errors import GPTWidgetsError, RefusedError, StoreError, UnknownModelError
+from tests.widgets.store.job import FakeJob
+from tests.widgets.store.listings import CARD, LISTINGS
+
+FREE = 3_200_000_000  # bytes of memory that this machine has free
+ORDER = {"parameters": True, "memory": False, "context": True, "bits_per_byte": False, "first_token": False}
+COLUMN = {
+    "memory": "memory_bytes",
+    "context": "context_length",
+    "first_token": "first_token_s",
+    "stars": "stars_bound",
+    "relevance": "stars_bound",
+}
+
+
+class LicenceError(GPTWidgetsError, PermissionError):
+    """The licence was not accepted."""
+
+
+class FakeStore:
+    """See above.
+
+    Attributes:
+        gated: whether jobs wait for the test; else they end within a moment, in steps.
+        gate: where it is set, a search waits for it.
+        asked: the keywords of each search.
+        fail: a method's name → what it raises.
+    """
+
+    notes: tuple[str, ...] = ()
+    user = "ada"
+
+    def __init__(self, *, gated: bool = False, notes: tuple[str, ...] = ()) -> None:
+        self.gated, self.notes = gated, notes
+        self.gate: threading.Event | None = None
+        self.asked: list[dict[str, Any]] = []
+        self.threads: list[str] = []
+        self.fail: dict[str, BaseException] = {}
+        self.rows = {row["name"]: dict(row) for row in LISTINGS}
+        self.reviews_: dict[str, list[dict[str, Any]]] = {
+            name: _reviews(row) for name, row in self.rows.items()
+        }
+        self.checks_: dict[str, list[dict[str, Any]]] = {}
+        self.cards: dict[str, str] = {}
+        self.jobs: list[FakeJob] = []
+        self.reported: list[dict[str, Any]] = []
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _may(self, what: str) -> None:
+        if what in self.fail:
+            raise self.fail[what]
+
+    def _row(self, name: str) -> dict[str, Any]:
+        if name not in self.rows:
+            raise UnknownModelError(f"There is no model named '{name}'; did you mean 'gpt2'?")
+        return self.rows[name]
+
+    # Looking
+
+    def search(
+        self,
+        words: str = "",
+        *,
+        use_case: str | None = None,
+        language: str | None = None,
+        licence: str | None = None,
+        publisher: str | None = None,
+        max_memory: int | None = None,
+        installed: bool | None = None,
+        fits: bool | None = None,
+        sort: str = "relevance",
+        descending: bool | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> pd.DataFrame:
+        self.asked.append({"words": words, "use_case": use_case, "sort": sort, "limit": limit})
+        self.threads.append(threading.current_thread().name)
+        if self.gate is not None:
+            self.gate.wait(20)
+        self._may("search")
+        corrected = "small" if words == "smal" else None
+        terms = (corrected or words).lower().split()
+        found = [row for row in self.rows.values() if row["status"] == "published"]
+        found = [
+            row
+            for row in found
+            if all(
+                term in f"{row['name']} {row['title']} {row['summary']} {row['publisher']}".lower()
+                for term in terms
+            )
+        ]
+        kept = [
+            row
+            for row in found
+            if (use_case is None or use_case in row["use_cases"])
+            and (language is None or language in row["languages"])
+            and (licence is None or licence == row["licence"])
+            and (publisher is None or publisher == row["publisher"])
+            and (max_memory is None or (row["memory_bytes"] or 1e18) <= max_memory)
+            and (installed is None or installed == row["installed"])
+            and (fits is None or fits == (row["memory_bytes"] <= FREE))
+        ]
+        column = COLUMN.get(sort, "measured_on" if sort == "newest" else sort)
+        down = ORDER.get(sort, sort != "name") if descending is None else descending
+        there = [row for row in kept if row[column] is not None]
+        there.sort(key=lambda row: row[column], reverse=down)
+        ordered = [*there, *(row for row in kept if row[column] is None)]
+        frame = pd.DataFrame(ordered[offset : offset + limit], columns=list(LISTINGS[0]))
+        frame.attrs = {
+            "total": len(kept),
+            "capped": False,
+            "corrected": corrected,
+            "facets": {
+                "use_case": _counted(use for row in found for use in row["use_cases"]),
+                "language": _counted(one for row in found for one in row["languages"]),
+                "licence": _counted(row["licence"] for row in found),
+                "publisher": _counted(row["publisher"] for row in found),
+                "installed": _counted(row["installed"] for row in found),
+            },
+        }
+        return frame
+
+    def show(self, name: str) -> dict[str, Any]:
+        self._may("show")
+        row = self._row(name)
+        card = self.cards.get(name, CARD.format(title=row["title"], summary=row["summary"]))
+        listing = {**row, "card": card, "terms": "Use it for good. See the licence." if row["gated"] else ""}
+        version = {
+            "id": 1,
+            "revision": "a1b2c3d4e5f6",
+            "status": row["status"],
+            "words": None,
+            "made_by": row["publisher"],
+            "made_at": pd.Timestamp("2026-10-01T12:00:00Z"),
+            "dtype": "bfloat16",
+            "weight_bytes": row["weight_bytes"],
+            "source": {"kind": "hub", "repository": f"{row['publisher']}/{row['title']}".replace(" ", "-")},
+            "files": [{"path": "model.safetensors", "bytes": row["weight_bytes"], "sha256": "ab" * 32}],
+        }
+        return {
+            "listing": listing,
+            "versions": pd.DataFrame([version]),
+            "checks": pd.DataFrame(self.checks_.get(name, _checks(passed=True))),
+            "reviews": pd.DataFrame(self.reviews_[name]),
+            "measurements": pd.DataFrame(_measurements(row)),
+        }
+
+    def fit(self, name: str, *, context: int | None = None, batch: int = 1, **_: Any) -> Any:
+        self._may("fit")
+        row = self._row(name)
+        if row["weight_bytes"] is None:
+            raise StoreError("Its size is not known before it is installed.")
+        length = context or min(1024, row["context_length"])
+        if length > row["context_length"]:
+            raise ValueError(
+                f"{row['title']} reads at most {row['context_length']:,} tokens, not {length:,}."
+            )
+        cache = int(row["weight_bytes"] ** 0.5 * length * batch * 1.4)
+        recorded = int(length * length * 4 * 9)
+        working = 64_000_000 + length * 40_000 * batch
+        total = row["weight_bytes"] + cache + recorded + working
+        free = FREE
+        fits = total <= free
+        why = (
+            f"Needs {total / 1e9:.1f} of the {free / 1e9:.1f} GB that are free on the CPU."
+            if fits
+            else f"Needs {total / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free on the CPU."
+        )
+        return SimpleFit(row["weight_bytes"], cache, recorded, working, total, free, fits, "cpu", why)
+
+    def compare(self, names: list[str]) -> Any:
+        self._may("compare")
+        columns = [
+            "name",
+            "title",
+            "parameters",
+            "memory_bytes",
+            "context_length",
+            "licence",
+            "stars",
+            "reviews",
+        ]
+        columns += ["tokens_per_second", "first_token_s", "peak_bytes", "bits_per_byte"]
+        table = pd.DataFrame([{name: self._row(one)[name] for name in columns} for one in names])
+        return SimpleNamespace(table=table, figure=None)
+
+    # Jobs
+
+    def _job(self, kind: str, name: str, total: float, unit: str, finish: Any) -> FakeJob:
+        job = FakeJob(len(self.jobs) + 1, kind, name, total, unit, finish)
+        job.position = sum(other.kind == kind and not other.ended.is_set() for other in self.jobs)
+        self.jobs.append(job)
+        if not self.gated:
+            threading.Thread(target=self._go, args=(job,), daemon=True).start()
+        return job
+
+    def _go(self, job: FakeJob) -> None:
+        for at in range(1, 10):
+            if job.ended.wait(0.02):
+                return
+            job.step(at / 10)
+        job.end()
+
+    def install(self, name: str, *, accept_licence: bool = False, revision: str | None = None) -> FakeJob:
+        self._may("install")
+        row = self._row(name)
+        if row["gated"] and not accept_licence:
+            raise LicenceError(f"{row['title']} wants its licence, {row['licence']}, accepted before.")
+
+        def finish() -> str:
+            row["installed"] = True
+            return f"/models/{name}"
+
+        return self._job("install", name, row["weight_bytes"] or 1e8, "bytes", finish)
+
+    def measure(self, name: str, *, device: str = "auto", dtype: str = "auto") -> FakeJob:
+        self._may("measure")
+        row = self._row(name)
+
+        def finish() -> dict[str, Any]:
+            row.update(tokens_per_second=31.4, first_token_s=0.21, peak_bytes=900_000_000)
+            row.update(bits_per_byte=1.07, measured_on="2026-11-22")
+            return {"tokens_per_second": 31.4}
+
+        return self._job("measure", name, 5, "steps", finish)
+
+    def repair(self, name: str) -> FakeJob:
+        return self._job("install", name, 1e8, "bytes", lambda: name)
+
+    def verify(self, name: str) -> pd.DataFrame:
+        self._row(name)
+        return pd.DataFrame([{"path": "model.safetensors", "ok": True, "reason": "as installed"}])
+
+    def remove(self, name: str) -> None:
+        self._may("remove")
+        self._row(name)["installed"] = False
+
+    def load(self, name: str, *, progress: Any = None, cancel: Any = None, **_: Any) -> Any:
+        self._may("load")
+        self._row(name)["installed"] = True
+        return SimpleNamespace(name=name, closed=False)
+
+    # Opinions
+
+    def review(self, name: str, stars: int, words: str = "") -> None:
+        self._may("review")
+        self.unreview(name)
+        mine = {"id": 900 + len(self.reviews_[name]), "person": self.user, "stars": stars, "words": words}
+        self.reviews_[name].insert(0, {**mine, "changed_at": pd.Timestamp("2026-11-22T10:00:00Z")})
+        self._count(name)
+
+    def unreview(self, name: str) -> None:
+        self.reviews_[name] = [one for one in self.reviews_[name] if one["person"] != self.user]
+        self._count(name)
+
+    def _count(self, name: str) -> None:
+        stars = [one["stars"] for one in self.reviews_[name]]
+        self.rows[name]["reviews"] = len(stars)
+        self.rows[name]["stars"] = sum(stars) / len(stars) if stars else None
+
+    def report(self, review_id: int, words: str) -> None:
+        self._may("report")
+        report = {"id": len(self.reported) + 1, "review_id": review_id, "person": self.user, "words": words}
+        self.reported.append({**report, "settled": False})
+
+    def reports(self) -> pd.DataFrame:
+        return pd.DataFrame(self.reported)
+
+    def settle(self, report_id: int) -> None:
+        self.reported = [one for one in self.reported if one["id"] != report_id]
+
+    # Publishing
+
+    def publish(self, what: Any, *, name: str, card: str, licence: str, **more: Any) -> Any:
+        self._may("publish")
+        if name in self.rows:
+            raise ValueError(f"There is a model named '{name}' already; choose another name.")
+        base = dict.fromkeys(LISTINGS[0])
+        row = {**base, **more, "name": name, "licence": licence, "title": more.get("title") or name}
+        row |= {"publisher": self.user, "summary": more.get("summary") or "", "status": "draft"}
+        row |= {"languages": list(more.get("languages", ())), "use_cases": list(more.get("use_cases", ()))}
+        row |= {"installed": True, "gated": False, "origin": "user", "reviews": 0, "parameters": 12_000}
+        row |= {
+            "weight_bytes": 48_000,
+            "memory_bytes": 96_000,
+            "context_length": 256,
+            "architecture": "llama",
+        }
+        row.pop("revision", None)
+        self.rows[name], self.reviews_[name], self.cards[name] = row, [], card
+        return SimpleNamespace(name=name, revision="1", manifest={})
+
+    def submit(self, name: str) -> FakeJob:
+        row = self._row(name)
+
+        def finish() -> pd.DataFrame:
+            passed = "limits" in self.cards.get(name, "").lower()
+            self.checks_[name] = _checks(passed=passed)
+            row["status"] = "submitted" if passed else "draft"
+            return pd.DataFrame(self.checks_[name])
+
+        return self._job("check", name, 6, "checks", finish)
+
+    def queue(self) -> pd.DataFrame:
+        self._may("queue")
+        waiting = [row for row in self.rows.values() if row["status"] == "submitted"]
+        columns = ["name", "title", "publisher", "summary", "licence", "parameters"]
+        return pd.DataFrame([{one: row[one] for one in columns} for row in waiting], columns=columns)
+
+    def approve(self, name: str, words: str = "") -> None:
+        self._may("approve")
+        self._row(name)["status"] = "published"
+
+    def reject(self, name: str, words: str) -> None:
+        if not words:
+            raise ValueError("Say why it is rejected: the publisher reads it.")
+        self._row(name)["status"] = "rejected"
+
+    def withdraw(self, name: str) -> None:
+        if self._row(name)["publisher"] != self.user:
+            raise RefusedError("Only who published a model, or a reviewer, may withdraw it.")
+        self._row(name)["status"] = "withdrawn"
+
+
+@dataclass(frozen=True)
+class SimpleFit:
+    weights: int
+    cache: int
+    recorded: int
+    working: int
+    total: int
+    free: int
+    fits: bool
+    where: str
+    why: str
+
+
+def _counted(values: Any) -> list[tuple[Any, int]]:
+    return sorted(Counter(values).items(), key=lambda pair: (-pair[1], str(pair[0])))
+
+
+def _reviews(row: dict[str, Any]) -> list[dict[str, Any]]:
+    if not row["reviews"]:
+        return []
+    words = [
+        "Answers quickly on an old laptop, and admits what it does not know.",
+        "Good for a first look at attention. **Not** for facts.",
+        "",
+        "Repeats itself after some hundred tokens; a repetition penalty helps.",
+        "<img src=x onerror=alert(1)> I like it.",
+    ]
+    stars = [5, 4, 5, 3, 4]
+    return [
+        {
+            "id": row["reviews"] * 10 + at,
+            "person": ("bea", "chen", "dora", "emil", "mallory")[at],
+            "stars": stars[at],
+            "words": words[at],
+            "changed_at": pd.Timestamp("2026-11-01T12:00:00Z") - pd.Timedelta(days=at),
+        }
+        for at in range(min(5, row["reviews"]))
+    ]
+
+
+def _checks(*, passed: bool) -> list[dict[str, Any]]:
+    names = {
+        "files": "Only safetensors, JSON and text.",
+        "hashes": "All 6 files are what the manifest says.",
+        "licence": "Apache-2.0 is known.",
+        "card": "The card says use, data and limits."
+        if passed
+        else "The card says nothing of its limits: add a section “Limits”.",
+        "loads offline": "Loads on the CPU without a network.",
+        "generates": "Writes 16 tokens.",
+    }
+    at = pd.Timestamp("2026-11-20T12:00:00Z")
+    return [
+        {"name": name, "passed": passed or name != "card", "reason": reason, "ran_at": at}
+        for name, reason in names.items()
+    ]
+
+
+def _measurements(row: dict[str, Any]) -> list[dict[str, Any]]:
+    if row["tokens_per_second"] is None:
+        return []
+    names = ("tokens_per_second", "first_token_s", "peak_bytes", "bits_per_byte")
+    where = {"device": "cpu", "dtype": "float32", "torch": "2.9.0", "transformers": "5.20.1"}
+    at = pd.Timestamp("2026-11-21T12:00:00Z")
+    return [
+        {**{name: row[name] for name in names}, **where, "machine": "here", "person": "ada", "made_at": at}
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,9 @@ CONTEXTS = tuple((f"{n:,} and more", n) for n in (2048, 4096, 8192, 32_768, 131_
 Counts = list[tuple[str, int]]
 
 
-def count(shelf: Shelf, masks: Mapping[str, np.ndarray], at: np.ndarray) -> dict[str, Counts]:
+def count(
+    shelf: Shelf, masks: Mapping[str, np.ndarray], at: np.ndarray, installed: Sequence[int] = ()
+) -> dict[str, Counts]:
     """Counts each facet among the listings that were found.
 
     A facet's own filter does not narrow it: who chose one licence still sees how many have another.
@@ -35,6 +37,7 @@ def count(shelf: Shelf, masks: Mapping[str, np.ndarray], at: np.ndarray) -> dict
         shelf: with n listings.
         masks: of each filter that was set, [found] bool.
         at: [found] places on the shelf.
+        installed: versions that are, on this machine.
 
     Returns:
         For each facet its values with their counts.
@@ -59,6 +62,8 @@ def count(shelf: Shelf, masks: Mapping[str, np.ndarray], at: np.ndarray) -> dict
     found["memory"] = [(title, int((memory <= most).sum())) for title, most in MEMORY]
     context = shelf.columns["context_length"][where("min_context")]
     found["context"] = [(title, int((context >= least).sum())) for title, least in CONTEXTS]
+    here = np.isin(shelf.columns["latest_version_id"][where("installed")], list(installed))
+    found["installed"] = [("yes", int(here.sum())), ("no", int((~here).sum()))]
     return found
 
 

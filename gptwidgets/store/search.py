@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -99,13 +99,26 @@ class Search:
             chosen = at[every]
             page = self._order(connection, wish, chosen, here)[offset : offset + limit]
             rows = results.rows(connection, shelf.columns["id"][page].tolist(), here)
+            counted = facets.count(shelf, masks, at, list(here.installed))
         return Found(
             rows,
             total=min(len(chosen), facets.MOST),
             capped=len(chosen) > facets.MOST,
             corrected=corrected,
-            facets=facets.count(shelf, masks, at),
+            facets=counted,
         )
+
+    def rows(self, names: Sequence[str], machine: str | None = None) -> list[dict[str, Any]]:
+        """The same rows for listings by name, in this order; what is not there is left out."""
+        wanted = [name.lower() for name in names]
+        table = schema.listing.c
+        with self._database.reading() as connection:
+            named = connection.execute(
+                select(func.lower(table.name), table.id).where(func.lower(table.name).in_(wanted))
+            )
+            ids = {row[0]: row[1] for row in named}
+            here = Here(connection, machine or this_machine())
+            return results.rows(connection, [ids[name] for name in wanted if name in ids], here)
 
     def _with_words(self, connection: Connection, typed: str) -> tuple[np.ndarray, str | None]:
         """The places of the listings that have the words, and what these were corrected to."""
@@ -192,6 +205,8 @@ def _masks(shelf: Shelf, wish: Wish, at: np.ndarray, here: Here) -> dict[str, np
             masks[name] = shelf.members[name][at, place] if place >= 0 else np.zeros(len(at), bool)
     if wish.max_memory is not None:
         masks["max_memory"] = shelf.columns["memory_bytes"][at] <= wish.max_memory
+    if wish.min_memory is not None:
+        masks["min_memory"] = shelf.columns["memory_bytes"][at] > wish.min_memory
     if wish.min_context is not None:
         masks["min_context"] = shelf.columns["context_length"][at] >= wish.min_context
     if wish.min_parameters is not None or wish.max_parameters is not None:

@@ -34,6 +34,7 @@ class Wish:
         publisher: who made it.
         architecture: transformers' model_type.
         max_memory: bytes, for the weights and 1,024 tokens of cache.
+        min_memory: bytes; more than that.
         min_parameters: at least so many numbers.
         max_parameters: fewer than so many.
         min_context: tokens.
@@ -50,6 +51,7 @@ class Wish:
     publisher: str | None = None
     architecture: str | None = None
     max_memory: float | None = None
+    min_memory: float | None = None
     min_parameters: float | None = None
     max_parameters: float | None = None
     min_context: int | None = None

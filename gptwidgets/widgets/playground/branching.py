@@ -11,11 +11,11 @@ from gptwidgets.errors import TextError
 from gptwidgets.kernel.sampling import Sampling
 from gptwidgets.widgets.playground import engine as engines
 from gptwidgets.widgets.playground.giving import Giving
+from gptwidgets.widgets.playground.plan import Plan
 from gptwidgets.widgets.playground.runs import Run
 from gptwidgets.widgets.playground.settings import SEQUENCES
 from gptwidgets.widgets.playground.tokens import TokenColumns
 from gptwidgets.widgets.playground.tree import Node
-from gptwidgets.widgets.playground.writing import Plan
 from gptwidgets.widgets.values import Position, whole
 
 NAME = 200  # characters of a node's name, at most

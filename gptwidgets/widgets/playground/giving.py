@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from gptwidgets.widgets.playground.searching import Searching
 from gptwidgets.widgets.playground.tokens import TokenColumns
 from gptwidgets.widgets.playground.tree import Node
-from gptwidgets.widgets.playground.writing import Writing
 
 
-class Giving(Writing):
+class Giving(Searching):
     """The part of a playground that reads what is given."""
 
     def __init__(self, gpt: Any, **options: Any) -> None:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from itertools import pairwise
 from typing import Any
+
+import numpy as np
+
+from gptwidgets.widgets.playground import engine as engines
+from gptwidgets.widgets.playground.plan import Place, Plan
+from gptwidgets.widgets.playground.runs import Run, Speed
+from gptwidgets.widgets.playground.tokens import TokenColumns
+from gptwidgets.widgets.playground.tree import Node
+from gptwidgets.widgets.playground.writing import Way, Writing
 
 
 def beam_told(beam: Any) -> dict[str, Any]:
@@ -49,3 +59,74 @@ def best_beam(steps: list[dict[str, Any]], found: list[int] | None = None) -> tu
         parent = above["parent"]
     scores = [0.0, *reversed(scores)]
     return best["ids"], [after - before for before, after in pairwise(scores)]
+
+
+class Searching(Writing):
+    """The part of a playground that searches with beams."""
+
+    def _way(self, plan: Plan) -> Way:
+        return self._search if plan.sampling[0].beams > 1 else super()._way(plan)
+
+    def _search(
+        self, run: Run, plan: Plan, prompt: Any, place: Place, speed: Speed
+    ) -> Generator[None, None, None]:
+        """Beam search: each step's beams, and at the end the best one as the node's text."""
+        engines.needs(self._gpt, "beams")
+        rules = plan.sampling[0]
+        steps = self._gpt.beam_search(prompt, rules, cancel=run._token)
+        try:
+            node = self._node(plan, place, rules, None)
+            self._appear(run, plan, [node])
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as stop:
+                    self._take_best(node, stop.value)
+                    break
+                told = {"index": step.index, "beams": [beam_told(beam) for beam in step.beams]}
+                for beam in step.beams:
+                    self._vocabulary.put(beam.id, beam.piece)
+                node.beams.append(told)
+                self._figures.update(speed.count(1), memory_bytes=engines.memory(self._gpt))
+                self._flusher.touch(node, beams=told, figures=dict(self._figures))
+                yield
+        finally:
+            steps.close()
+            if run.nodes and run.nodes[0].reason is None:  # stopped on the way: the best one so far
+                self._take_best(run.nodes[0], None)
+
+    def _take_best(self, node: Node, found: Any) -> None:
+        """The best beam's tokens become the node's; of a search that has ended, with all that is known."""
+        ids, logprobs = best_beam(node.beams, None if found is None else list(found.ids))
+        tokens = self._vocabulary.tokens(ids)
+        if found is not None and "ids" in self._gpt.can:
+            tokens = self._scored_columns(self.nodes.ids(node), tokens, node.tokens.k)
+        for at, logprob in enumerate(logprobs):
+            tokens.set_at(at, logprob=logprob)
+        with self.nodes.lock:
+            node.tokens.extend(tokens)
+        node.reason, node.running = "stopped" if found is None else str(found.reason), False
+        self._flusher.touch(node, entry=True)
+
+    def _scored_columns(self, before: list[int], given: TokenColumns, k: int) -> TokenColumns:
+        """Tokens that nobody drew, with how probable the model finds each where it stands.
+
+        Args:
+            before: the ids that they follow.
+            given: the tokens.
+            k: how many alternatives of each.
+        """
+        if not len(given):
+            return given
+        scores = self._gpt.scores([*before, *given.ids], k=k)
+        own = slice(len(before), None)
+        columns = {
+            "id": scores.ids[own],
+            "logprob": scores.logprobs[own],
+            "rank": scores.ranks[own],
+            "entropy": scores.entropies[own],
+            "alt_id": scores.alternatives[own],
+            "alt_logprob": scores.alternative_logprobs[own],
+            "alt_sampled": np.full_like(scores.alternative_logprobs[own], np.nan),
+        }
+        return TokenColumns.from_columns(columns, given.texts)

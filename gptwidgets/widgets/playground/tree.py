@@ -37,6 +37,7 @@ class Node:
         running: whether it still grows.
         source: of a prompt: the text or messages that it was made from.
         given: how many of its first tokens were given to the model, and not written by it.
+        begun: the bytes of a character that its given tokens have begun and it has not completed.
         beams: the steps of a beam search.
     """
 
@@ -54,6 +55,7 @@ class Node:
     running: bool = False
     source: Any = None
     given: int = 0
+    begun: bytes = b""
     beams: list[dict[str, Any]] = field(default_factory=list)
 
     def entry(self) -> dict[str, Any]:

@@ -122,6 +122,17 @@ def pieces_of(engine: Any, ids: list[int]) -> list[str]:
         return [known[id_].piece for id_ in ids]
 
 
+def bytes_of(engine: Any, ids: list[int]) -> list[bytes]:
+    """The bytes of ids; none of special tokens, nor where an engine elsewhere keeps them to itself."""
+    from gptwidgets.kernel.vocabulary import Vocabulary as Known
+
+    tokenizer, lock = _tokenizer(engine)
+    known = Known(tokenizer)
+    with lock or nullcontext():
+        known.learn(ids)
+        return [b"" if known[id_].special else known[id_].bytes for id_ in ids]
+
+
 def _tokenizer(engine: Any) -> tuple[Any, Any]:
     if engine.closed:
         return None, None

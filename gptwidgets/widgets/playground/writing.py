@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
-import numpy as np
 import traitlets as t
 
 from gptwidgets.errors import Cancelled, ClosedError
 from gptwidgets.kernel.sampling import Sampling
 from gptwidgets.widgets.base import told
+from gptwidgets.widgets.playground import characters
 from gptwidgets.widgets.playground import engine as engines
 from gptwidgets.widgets.playground.flusher import Flusher
+from gptwidgets.widgets.playground.plan import Place, Plan, begin
 from gptwidgets.widgets.playground.runs import Run, Speed, error_told
-from gptwidgets.widgets.playground.searching import beam_told, best_beam
 from gptwidgets.widgets.playground.settings import Settings
 from gptwidgets.widgets.playground.story import whole_story
 from gptwidgets.widgets.playground.tokens import TokenColumns
@@ -27,24 +27,7 @@ from gptwidgets.widgets.wire import plain
 RUN = -1  # priority: a recording on the same thread, or a look at the next token, goes between two tokens
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a run is asked for, as it was when it was asked.
-
-    Attributes:
-        what: a phrase for undo: "run", "continue", "branch".
-        where: called on the model's thread: the node to go on from, how many tokens of its path, and the
-            tokens that come first without being written.
-        sampling: the rules, and a second set where two are compared.
-        n: sequences for each.
-        k: alternatives.
-    """
-
-    what: str
-    where: Callable[[], tuple[Node, int, TokenColumns]]
-    sampling: list[Sampling]
-    n: int
-    k: int
+Way: TypeAlias = Callable[[Run, Plan, Any, Place, Speed], Generator[None, None, None]]
 
 
 class Writing(Settings):
@@ -112,10 +95,14 @@ class Writing(Settings):
         """The job: nodes for the sequences, then one step after the other."""
         run._begun = True
         speed = Speed()
-        parent, at, given = plan.where()
-        prompt = self._prompt(parent, at, given)
-        write = self._search if plan.sampling[0].beams > 1 else self._stream
-        yield from write(run, plan, prompt, (parent, at, given), speed)
+        place = begin(self._gpt, self.nodes, *plan.where())
+        prompt = self._prompt(place.parent, place.at, place.given)
+        yield from self._way(plan)(run, plan, prompt, place, speed)
+
+    def _way(self, plan: Plan) -> Way:
+        """How a plan is carried out."""
+        del plan
+        return self._stream
 
     def _prompt(self, parent: Node, at: int, given: TokenColumns) -> Any:
         """What the engine is given: ids, or a text where it knows no ids."""
@@ -131,7 +118,7 @@ class Writing(Settings):
         return "".join(self.nodes.texts(parent, at)) + given.text
 
     def _stream(
-        self, run: Run, plan: Plan, prompt: Any, place: tuple[Node, int, TokenColumns], speed: Speed
+        self, run: Run, plan: Plan, prompt: Any, place: Place, speed: Speed
     ) -> Generator[None, None, None]:
         """So many sequences for each set of rules, in step with each other."""
         with contextlib.ExitStack() as ends:
@@ -163,6 +150,9 @@ class Writing(Settings):
         grown = [(node, token) for node, token in zip(group, step.tokens, strict=True) if token is not None]
         for node, token in grown:
             id_, alternatives = self._vocabulary.take(token)
+            if node.begun:
+                node.begun, text = characters.completed(node.begun, token.bytes, token.text)
+                token = replace(token, text=text)  # noqa: PLW2901 - the same token, which says more here
             with self.nodes.lock:
                 node.tokens.append(token, id_, step.milliseconds, alternatives)
         figures = speed.count(len(grown))
@@ -177,85 +167,19 @@ class Writing(Settings):
                 node.reason, node.running = str(reason), False
                 self._flusher.touch(node, entry=True)
 
-    def _search(
-        self, run: Run, plan: Plan, prompt: Any, place: tuple[Node, int, TokenColumns], speed: Speed
-    ) -> Generator[None, None, None]:
-        """Beam search: each step's beams, and at the end the best one as the node's text."""
-        engines.needs(self._gpt, "beams")
-        rules = plan.sampling[0]
-        steps = self._gpt.beam_search(prompt, rules, cancel=run._token)
-        try:
-            node = self._node(plan, place, rules, None)
-            self._appear(run, plan, [node])
-            while True:
-                try:
-                    step = next(steps)
-                except StopIteration as stop:
-                    self._take_best(node, stop.value)
-                    break
-                told = {"index": step.index, "beams": [beam_told(beam) for beam in step.beams]}
-                for beam in step.beams:
-                    self._vocabulary.put(beam.id, beam.piece)
-                node.beams.append(told)
-                self._figures.update(speed.count(1), memory_bytes=engines.memory(self._gpt))
-                self._flusher.touch(node, beams=told, figures=dict(self._figures))
-                yield
-        finally:
-            steps.close()
-            if run.nodes and run.nodes[0].reason is None:  # stopped on the way: the best one so far
-                self._take_best(run.nodes[0], None)
-
-    def _take_best(self, node: Node, found: Any) -> None:
-        """The best beam's tokens become the node's; of a search that has ended, with all that is known."""
-        ids, logprobs = best_beam(node.beams, None if found is None else list(found.ids))
-        tokens = self._vocabulary.tokens(ids)
-        if found is not None and "ids" in self._gpt.can:
-            tokens = self._scored_columns(self.nodes.ids(node), tokens, node.tokens.k)
-        for at, logprob in enumerate(logprobs):
-            tokens.set_at(at, logprob=logprob)
-        with self.nodes.lock:
-            node.tokens.extend(tokens)
-        node.reason, node.running = "stopped" if found is None else str(found.reason), False
-        self._flusher.touch(node, entry=True)
-
-    def _scored_columns(self, before: list[int], given: TokenColumns, k: int) -> TokenColumns:
-        """Tokens that nobody drew, with how probable the model finds each where it stands.
-
-        Args:
-            before: the ids that they follow.
-            given: the tokens.
-            k: how many alternatives of each.
-        """
-        if not len(given):
-            return given
-        scores = self._gpt.scores([*before, *given.ids], k=k)
-        own = slice(len(before), None)
-        columns = {
-            "id": scores.ids[own],
-            "logprob": scores.logprobs[own],
-            "rank": scores.ranks[own],
-            "entropy": scores.entropies[own],
-            "alt_id": scores.alternatives[own],
-            "alt_logprob": scores.alternative_logprobs[own],
-            "alt_sampled": np.full_like(scores.alternative_logprobs[own], np.nan),
-        }
-        return TokenColumns.from_columns(columns, given.texts)
-
-    def _node(
-        self, plan: Plan, place: tuple[Node, int, TokenColumns], rules: Sampling, seed: int | None
-    ) -> Node:
-        parent, at, given = place
+    def _node(self, plan: Plan, place: Place, rules: Sampling, seed: int | None) -> Node:
         tokens = TokenColumns(plan.k)
-        tokens.extend(given)
+        tokens.extend(place.given)
         return self.nodes.add(
-            parent,
-            at,
+            place.parent,
+            place.at,
             "written",
             tokens,
             sampling={**rules.to_dict(), "seed": seed},
             seed=seed,
             running=True,
-            given=len(given),
+            given=len(place.given),
+            begun=place.begun,
         )
 
     def _appear(self, run: Run, plan: Plan, nodes: list[Node]) -> None:

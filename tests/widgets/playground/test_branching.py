@@ -115,6 +115,35 @@ def test_nothing_is_ever_lost(engine, play):
         play.rename("x" * 201)
 
 
+@pytest.mark.parametrize("cut", range(1, 4))
+def test_a_character_that_was_cut_off_is_completed(engine, play, cut):
+    word = "x😀é".encode()
+    engine.script = word
+    play.max_new_tokens = 1 + cut
+    first = play.run().wait(20).nodes[0]
+    engine.script = word[1 + cut :]
+    play.max_new_tokens = len(word) - 1 - cut
+    more = play.go_on().wait(20).nodes[0]
+    assert play.path_text() == "abcx😀é"
+    assert play.path_ids() == [*b"abc", *word]
+    assert (more.at, more.given) == (4, cut)
+    assert play.path_text(first) == f"abcx⟨{word[1 : 1 + cut].hex(' ').upper()}⟩"
+    assert np.isfinite(more.tokens.columns()["logprob"]).all()
+
+
+def test_a_character_that_is_never_completed_stays_hex(engine, play):
+    engine.script = b"x\xe2"
+    play.max_new_tokens = 2
+    play.run().wait(20)
+    engine.script = b"yz"
+    play.go_on().wait(20)
+    assert play.path_text() == "abcx⟨E2⟩yz"
+    engine.script = b"\x82\xac!"
+    play.max_new_tokens = 3
+    play.branch(4, 0xE2).wait(20)
+    assert play.path_text() == "abcx€!"
+
+
 def test_undo_during_a_run_stops_it(engine, play):
     engine.gated = True
     run = play.run()

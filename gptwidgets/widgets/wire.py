@@ -24,7 +24,7 @@ from gptwidgets.errors import Cancelled, GPTWidgetsError, OutOfMemory
 from gptwidgets.widgets.values import whole
 
 if TYPE_CHECKING:
-    from gptwidgets.kernel.worker import JobFuture, Worker
+    from gptwidgets.kernel.worker import CancelToken, JobFuture, Worker
 
 VERSION = 1
 EVENTS_KEPT = 64
@@ -56,6 +56,7 @@ class Task:
         after: a future that must have ended before the steps begin, or None.
         soon: a hand waits for it, and it is quick: the message is answered within the callback where that
             takes at most `SOON`, before the kernel has more to say.
+        token: a flag that a long step looks at itself, so that it ends when the request is cancelled.
     """
 
     steps: Callable[[], Steps]
@@ -63,6 +64,7 @@ class Task:
     priority: int = 0
     after: Future[Any] | None = None
     soon: bool = False
+    token: CancelToken | None = None
 
 
 Handler: TypeAlias = Callable[[dict[str, Any], Sequence[memoryview]], Reply | Task]
@@ -149,7 +151,7 @@ class Wire:
             finally:
                 answer.close()
 
-        future = task.worker.submit(steps, priority=task.priority)
+        future = task.worker.submit(steps, priority=task.priority, token=task.token)
         self._running[name] = future
         future.add_done_callback(lambda ended: self._ended(name, ended))
         if task.soon:

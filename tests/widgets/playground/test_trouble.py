@@ -251,3 +251,23 @@ def test_an_interrupted_cell_keeps_what_was_written(play):
         gpt.generate("a", play.sampling, progress=interrupted)
     assert (len(gpt.last.ids), gpt.last.reason) == (2, "stopped")
     assert works(play)
+
+
+def test_a_page_stops_a_score_that_is_being_made(play, page, monkeypatch):
+    begun = threading.Event()
+
+    def read(_reader, *_args, **_options):
+        begun.set()
+        until(lambda: play._jobs and next(iter(play._jobs)).cancelled)
+        return torch.zeros(1, 3, 256)
+
+    monkeypatch.setattr("gptwidgets.kernel.forward.Reader.read", read)
+    monkeypatch.setattr("gptwidgets.kernel.textscore.NUMBERS", 3 * 256)  # three tokens at a time
+    view = page(play)
+    name = view.post("score", text="x" * 30)
+    assert begun.wait(20)
+    view.cancel(name)
+    assert view.answer(name)[-1][0]["error"]["type"] == "Cancelled"
+    monkeypatch.undo()
+    assert play.progress == {}
+    assert works(play)

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
-import { describe, expect, it } from "vitest";
-import { fakeModel, settled } from "../fake";
+import { describe, expect, it, vi } from "vitest";
+import { type Fake, fakeModel, settled } from "../fake";
 import { all, press } from "../heatmap/view";
 import { answer, logits, part, READY, show, tell, written } from "./kernel";
 
@@ -29,7 +29,7 @@ describe("alternatives", () => {
   it("before anything is drawn: the sliders move them with no word to the kernel", async () => {
     const model = fakeModel(READY);
     const root = show(model);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await vi.waitFor(() => expect(model.sent.at(-1)).toMatchObject({ kind: "next" }));
     const { fields, bytes } = logits();
     answer(model, "next", fields, [bytes]);
     await settled();
@@ -54,7 +54,7 @@ describe("the bars", () => {
   const heading = (root: HTMLElement): string => root.querySelector(".gw-side h3")?.textContent ?? "";
   const pieces = (root: HTMLElement): (string | null)[] =>
     all(root, ".gw-bar-row:not(.gw-none) .gw-piece").map((cell) => cell.textContent);
-  const rested = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 200));
+  const asked = (model: Fake): Promise<unknown> => vi.waitUntil(() => model.sent.at(-1).kind === "next");
 
   it("follow what is written, and then stand for what comes next", async () => {
     const { model, root } = await written();
@@ -64,7 +64,7 @@ describe("the bars", () => {
     await settled();
     expect([heading(root), pieces(root)]).toEqual(["Last token ·time", ["·time", "."]]);
     model.hear({ status: "ready" });
-    await rested();
+    await asked(model);
     expect(heading(root)).toBe("Last token ·time");
     expect(root.querySelector("[data-moving]")).toBeNull();
     const { fields, bytes } = logits();
@@ -76,8 +76,8 @@ describe("the bars", () => {
   it("of a kept token are moved by the sliders, its own among them", async () => {
     const { model, root } = await written();
     model.hear({ status: "ready", token: 2 });
-    await rested();
-    expect(model.sent.at(-1)).toMatchObject({ kind: "next", node: "w", at: 2 });
+    await asked(model);
+    expect(model.sent.at(-1)).toMatchObject({ node: "w", at: 2 });
     const { fields, bytes } = logits();
     answer(model, "next", { ...fields, node: "w", at: 2 }, [bytes]);
     const k = root.querySelector<HTMLInputElement>("[aria-label='Top-k, exactly']") as HTMLInputElement;

@@ -70,13 +70,13 @@ def test_sliders_move_the_bars_and_ask_nobody(default):
     expect(rows(play).first).to_contain_text("time", timeout=PATIENCE)
     page.settle()
     page.page.evaluate(LISTEN)
-    for name in ("Temperature", "Top-k", "Top-p", "Min-p"):
+    for name in ("Top-k", "Top-p", "Min-p", "Temperature"):
         said = play.get_by_label(name, exact=True).evaluate(SWEEP)
-        assert len(set(said)) > 4, name
+        assert len(set(said)) > (1 if name == "Temperature" else 4), name  # min-p 1 leaves one token
     until(page, "(play.temperature, play.top_k, play.top_p, play.min_p)", (2.0, 0, 1.0, 1.0))
     asked = page.page.evaluate("() => window.asked")
-    # What was cut first stands under what stays: its pieces are asked for, once; a distribution never again.
-    assert set(asked) <= {"temperature", "top_k", "top_p", "min_p", "pieces"}
+    # What was cut first stands under what stays, and its pieces came with the distribution.
+    assert set(asked) <= {"temperature", "top_k", "top_p", "min_p"}
     expect(play).to_contain_text("Σ 1 of 49,152 tokens stay")
 
 

@@ -11,6 +11,7 @@ from gptwidgets.kernel.worker import CancelToken
 from gptwidgets.widgets.columns import pack
 from gptwidgets.widgets.playground import engine as engines
 from gptwidgets.widgets.playground.branching import Branching
+from gptwidgets.widgets.playground.reach import ranks
 from gptwidgets.widgets.playground.story import ids_in, told_again
 from gptwidgets.widgets.playground.tokens import TokenColumns
 from gptwidgets.widgets.playground.tree import Node
@@ -19,7 +20,6 @@ from gptwidgets.widgets.values import whole
 from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task
 
 LOOK = 10  # priority: goes between two tokens of a run
-PIECES = 64  # of the best next tokens, sent with them
 ASKED = 10_000  # pieces at a time
 REMOTE = 20  # next tokens that engines elsewhere tell
 TOTALS = ("log_likelihood_nats", "perplexity_per_token", "bits_per_byte", "tokens", "bytes")
@@ -151,8 +151,9 @@ class Service(Branching):
             logits = frame["logprob"].to_numpy(np.float32)
         self._seen_next = (path, ids, logits)
         spec, data = pack({"id": ids, "logit": logits, "seen": np.unique(path)})
-        pieces = self._vocabulary.some(ids[:PIECES].tolist())
         partial = "logits" not in self._gpt.can
+        near = ids if partial else ids[ranks(logits, self.temperature)]
+        pieces = self._vocabulary.some(near.tolist())
         content = {"node": node.id, "at": end, "columns": spec, "pieces": pieces, "partial": partial}
         return Reply(content, [data])
 
@@ -174,7 +175,7 @@ class Service(Branching):
                 self._jobs.discard(token)
                 self._say(progress={})
 
-        return Task(steps, self._gpt._model_worker)
+        return Task(steps, self._gpt._model_worker, token=token)
 
     def _scored(self, text: str, frame: Any) -> Reply:
         ids = [

@@ -89,7 +89,7 @@ def test_the_next_distribution_is_there_before_anything_is_sampled(play, page):
     np.testing.assert_array_equal(columns["logit"], np.sort(z)[::-1])
     np.testing.assert_array_equal(z[columns["id"]], columns["logit"])
     assert columns["seen"].tolist() == list(b"abc")
-    assert len(reply["pieces"]) == 64
+    assert len(reply["pieces"]) == 256
     assert reply["pieces"][str(columns["id"][0])] == chr(columns["id"][0])
     assert not any(node.kind == "written" for node in play.nodes)
 

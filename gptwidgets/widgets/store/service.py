@@ -16,6 +16,7 @@ from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task
 OPEN, JUDGE = 20, 10  # priorities: what was opened goes before how it would fit
 LONGEST = 100_000  # characters of what a person writes
 FORM = ("name", "title", "summary", "card", "licence", "revision")
+UNSENT = frozenset({"config", "tensors", "manifest"})  # of a version: long, and nothing that a page shows
 Request = dict[str, Any]
 
 
@@ -101,7 +102,13 @@ class Service(Jobs):
     # Looking
 
     def _show(self, request: Request) -> dict[str, Any]:
-        return {"shown": plain(self._store.show(_name(request)))}
+        name = _name(request)
+        shown = plain(self._store.show(name))
+        row = next((row for row in self.found.get("rows", ()) if row["name"] == name), None)
+        if row is None:  # another search found it; whether it is here can be asked
+            row = {"installed": name in {model["name"] for model in rows(self._store.disk())}}
+        versions = [{part: one[part] for part in one if part not in UNSENT} for one in shown["versions"]]
+        return {"shown": {**shown, "listing": {**row, **shown["listing"]}, "versions": versions}}
 
     def _fit(self, request: Request) -> dict[str, Any]:
         context = request.get("context")

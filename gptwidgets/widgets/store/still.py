@@ -53,7 +53,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     cells = [
         row.get("name") or "",
         ", ".join((row.get("use_cases") or [])[:2]),
-        amount(row.get("parameters")),
+        amount(row.get("parameters")).replace("G", "B"),
         f"{amount(row['memory_bytes'])}B" if row.get("memory_bytes") else "",
         f"{row['context_length']:,}" if isinstance(row.get("context_length"), int) else "",
         row.get("licence") or "",

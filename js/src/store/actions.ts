@@ -10,9 +10,9 @@ import type { Job, Row, Shown } from "./types";
 type Asking = "" | "licence" | "remove";
 
 interface Verified {
-  readonly path?: string;
-  readonly ok?: boolean;
-  readonly reason?: string;
+  readonly file: string;
+  /** "right", "changed", "missing" or "added". */
+  readonly state: string;
 }
 
 export function actions(
@@ -169,7 +169,7 @@ function remove(
 /** What a look at all files found. */
 function result(rows: readonly Verified[] | null, repair: () => void): Child {
   if (!rows) return "";
-  const broken = rows.filter(({ ok }) => ok === false);
+  const broken = rows.filter(({ state }) => state !== "right");
   if (broken.length === 0) {
     return h(
       "p.gw-quiet",
@@ -181,8 +181,16 @@ function result(rows: readonly Verified[] | null, repair: () => void): Child {
     "div.gw-ask",
     { role: "alert" },
     broken
-      .slice(0, 5)
-      .map(({ path, reason }) => h("p.gw-error", {}, `${path}: ${reason ?? "it has changed"}`)),
+      .slice(0, SHOWN)
+      .map(({ file, state }) => h("p.gw-error", {}, `${file}: ${STATES[state] ?? state}`)),
+    broken.length > SHOWN && h("p.gw-error", {}, `and ${broken.length - SHOWN} more`),
     h("div.gw-group", {}, button("Repair", repair)),
   );
 }
+
+const SHOWN = 5;
+const STATES: Readonly<Record<string, string>> = {
+  changed: "it has changed since it was installed",
+  missing: "it is missing",
+  added: "it was not there when it was installed",
+};

@@ -98,7 +98,7 @@ export function bar(shop: Shop): Child {
         { "aria-pressed": () => place.value === "compare" },
       ),
     panel("publish", "Publish", "Publish a model of your own"),
-    panel("queue", "Review queue", "What waits for a reviewer, and reports"),
+    panel("queue", "Queue", "What waits for a reviewer, and reports"),
     h("div.gw-group", {}, sizeAndKeys(traits.presentation, KEYS)),
   );
 }

@@ -24,8 +24,13 @@ export function card(shop: Shop, row: ReadonlySignal<Row>, attributes: Props): H
       h("p.gw-summary", { dir: "auto" }, () => now.value.summary),
       h("p.gw-facts", {}, () => facts(now.value)),
       h("p.gw-facts", {}, () => [starLine(now.value.stars, now.value.reviews), measured(now.value)]),
-      h("p.gw-fit", { "data-fits": () => mark(verdict(shop, now.value)) }, () =>
-        sentence(verdict(shop, now.value)),
+      h(
+        "p.gw-fit",
+        {
+          "data-fits": () => mark(verdict(shop, now.value)),
+          title: () => verdict(shop, now.value)?.why,
+        },
+        () => sentence(verdict(shop, now.value)),
       ),
     ),
     h(
@@ -43,13 +48,14 @@ const verdict = ({ traits }: Shop, { name }: Row): Verdict | undefined => traits
 export const mark = (one: Verdict | undefined): string =>
   one ? (one.fits === null ? "unknown" : one.fits ? "yes" : "no") : "";
 
-const SAID = /^(?:does not )?fit/iu;
-
-/** Whether it fits here and why, as one sentence; a space keeps the room until it is known. */
+/** Whether it fits here, and by how much, in a line; a space keeps the room until it is known. */
 export function sentence(one: Verdict | undefined): string {
   if (!one) return "\u00a0";
-  if (one.fits === null) return one.why;
-  return SAID.test(one.why) ? one.why : `${one.fits ? "Fits here" : "Does not fit here"}. ${one.why}`;
+  const { fits, why, total, free } = one;
+  if (fits === null || total === null || free === null) return why;
+  return fits
+    ? `Fits here: needs ${bytes(total)} of ${bytes(free)} free`
+    : `Does not fit here: needs ${bytes(total)}, ${bytes(free)} free`;
 }
 
 function facts(row: Row): Child {

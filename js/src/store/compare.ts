@@ -1,7 +1,9 @@
 // Up to four listings side by side: a column each, a row a figure, with bars where figures can be compared.
+
 import { type Child, h } from "../dom";
 import { svg } from "../playground/svg";
 import { button, iconButton } from "../ui";
+import { sentence } from "./card";
 import { bytes, context, fixed, licence, parameters, seconds, speed } from "./format";
 import { back } from "./panel";
 import { loaded, type Shop } from "./shop";
@@ -109,7 +111,7 @@ function table(shop: Shop, rows: readonly Compared[]): Child {
       textRow(rows, "Stars", (row) => starLine(number(row, "stars"), number(row, "reviews"))),
       textRow(rows, "Fits here", (row) => () => {
         const verdict = traits.verdicts.value[String(row["name"])];
-        return verdict ? verdict.why : "–";
+        return verdict ? sentence(verdict) : "–";
       }),
     ),
   );

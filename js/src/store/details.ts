@@ -4,7 +4,7 @@ import { type Child, h } from "../dom";
 import { blocks } from "../markdown";
 import { choice, iconButton } from "../ui";
 import { actions } from "./actions";
-import { mark, sentence } from "./card";
+import { mark } from "./card";
 import { fit } from "./fit";
 import { context, language, licence, parameters, withoutFrontMatter } from "./format";
 import { measurements } from "./measurements";
@@ -54,8 +54,10 @@ export function details(shop: Shop): Child {
       ),
       h("p.gw-quiet.gw-facts", {}, () => row.value && who(row.value)),
       h("p.gw-facts", {}, () => row.value && glance(row.value)),
-      h("p.gw-fit", { "data-fits": () => mark(traits.verdicts.value[name()]) }, () =>
-        sentence(traits.verdicts.value[name()]),
+      h(
+        "p.gw-fit",
+        { "data-fits": () => mark(traits.verdicts.value[name()]) },
+        () => traits.verdicts.value[name()]?.why ?? "\u00a0",
       ),
       () => name() !== "" && h("div", {}, actions(shop, name(), row, shown)),
     ),

@@ -19,7 +19,8 @@ interface Choice<Value> {
 
 /** How many listings a facet's value leaves; "" where nobody counted. */
 export function count(counted: Counted | undefined, value: string | boolean): string {
-  const found = counted?.find(([one]) => one === value);
+  const word = typeof value === "boolean" ? (value ? "yes" : "no") : value;
+  const found = counted?.find(([one]) => one === value || one === word);
   if (!counted) return "";
   return found ? total(found[1]) : "0";
 }
@@ -116,7 +117,11 @@ export function facets(shop: Shop): Child {
         options: () => {
           const own = traits.maxMemory.value;
           const all = own === null || MEMORY.includes(own) ? MEMORY : [...MEMORY, own].sort((a, b) => a - b);
-          return all.map((size) => [String(size), `At most ${bytes(size).replace(".0 ", " ")}`] as const);
+          return all.map((size) => {
+            const amount = bytes(size).replace(".0 ", " ");
+            const n = facet("memory")?.find(([one]) => one === `up to ${amount}`);
+            return [String(size), `At most ${amount}${n ? ` (${total(n[1])})` : ""}`] as const;
+          });
         },
         read: Number,
       }),

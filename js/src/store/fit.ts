@@ -105,7 +105,7 @@ function parts(found: Fit): Child {
       {},
       PARTS.map(([part, label]) => line(label, found[part], part)),
       line("Together", total, "total"),
-      line(`Free on ${found.where}`, free, "free"),
+      line("Free here", free, "free"),
     ),
   ];
 }

@@ -1,6 +1,6 @@
 // The listings, as cards or as a table. Both are a grid to the keys and to a screen reader: a row a listing.
 import { computed } from "@preact/signals-core";
-import { type Child, h } from "../dom";
+import { type Child, follow, h } from "../dom";
 import { button } from "../ui";
 import { card } from "./card";
 import { clear, narrowed } from "./facets";
@@ -91,6 +91,17 @@ function grid(shop: Shop): Child {
           attributes(() => row.value.name),
         ),
     );
+  // What Python opened is brought into sight.
+  follow(() => {
+    const name = traits.selected.value;
+    if (name === null) return;
+    const row = (): HTMLElement | undefined =>
+      [...shop.root.querySelectorAll<HTMLElement>("[role=grid] [data-name]")].find(
+        (one) => one.dataset["name"] === name,
+      );
+    const frame = requestAnimationFrame(() => row()?.scrollIntoView({ block: "nearest" }));
+    return () => cancelAnimationFrame(frame);
+  });
   return () => {
     if (traits.view.value === "cards") {
       const cards = root("div.gw-cards");

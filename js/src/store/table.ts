@@ -1,7 +1,7 @@
 // The listings as a table: a press on a column's head sorts by it.
 import { batch, type ReadonlySignal } from "@preact/signals-core";
 import { type Child, h, type Props } from "../dom";
-import { mark, sentence } from "./card";
+import { mark } from "./card";
 import { bytes, context, fixed, licence, parameters, seconds, speed } from "./format";
 import { briefly, ended, jobOf } from "./jobs";
 import type { Shop } from "./shop";
@@ -53,7 +53,7 @@ const COLUMNS: readonly Column[] = [
     title: "Ordered by what is certain of their mean",
     sort: "stars",
     kind: "number",
-    cell: (row) => starLine(row.stars, row.reviews),
+    cell: (row) => (row.stars === null ? "–" : starLine(row.stars, row.reviews)),
   },
   {
     head: "Tokens/s",
@@ -86,7 +86,7 @@ const COLUMNS: readonly Column[] = [
       const on = job && !ended(job) ? briefly(job) : row.installed ? "installed" : "";
       return h(
         "span.gw-fit",
-        { "data-fits": mark(verdict), title: sentence(verdict) },
+        { "data-fits": mark(verdict), title: verdict?.why },
         [words, on].filter(Boolean).join(", "),
       );
     },

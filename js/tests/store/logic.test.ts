@@ -74,13 +74,13 @@ describe("words", () => {
     expect([slug("My Model 1.5B (small)"), slug("--Ä--")]).toEqual(["my-model-1.5b-small", ""]);
   });
 
-  it("say whether it fits, once", () => {
-    const verdict = { fits: true, why: "Needs 1 of 3 GB.", total: 1, free: 3 };
-    expect(sentence(verdict)).toBe("Fits here. Needs 1 of 3 GB.");
-    expect(sentence({ ...verdict, fits: false, why: "Does not fit: 1 GB short." })).toBe(
-      "Does not fit: 1 GB short.",
+  it("say whether it fits, and by how much", () => {
+    const verdict = { fits: true, why: "GPT-2 fits on the CPU.", total: 1.1e9, free: 3e9 };
+    expect(sentence(verdict)).toBe("Fits here: needs 1.1 GB of 3.0 GB free");
+    expect(sentence({ ...verdict, fits: false, total: 4e9 })).toBe(
+      "Does not fit here: needs 4.0 GB, 3.0 GB free",
     );
-    expect(sentence({ ...verdict, fits: null, why: "Nobody knows." })).toBe("Nobody knows.");
+    expect(sentence({ fits: null, why: "Nobody knows.", total: null, free: null })).toBe("Nobody knows.");
     expect(sentence(undefined).trim()).toBe("");
   });
 
@@ -113,6 +113,16 @@ describe("facets", () => {
       "10,000",
       "0",
     ]);
+    expect(
+      count(
+        [
+          ["yes", 3],
+          ["no", 4],
+        ],
+        true,
+      ),
+    ).toBe("3");
+    expect(count([[false, 4]], false)).toBe("4");
     expect(count(undefined, "chat")).toBe("");
   });
 });

@@ -19,6 +19,8 @@ from tests.widgets.store.listings import CARD, LISTINGS
 
 FREE = 3_200_000_000  # bytes of memory that this machine has free
 ORDER = {"parameters": True, "memory": False, "context": True, "bits_per_byte": False, "first_token": False}
+# What a search knows of a listing besides: it is of this machine.
+SEARCHED = {"installed", "tokens_per_second", "first_token_s", "peak_bytes", "bits_per_byte", "measured_on"}
 COLUMN = {
     "memory": "memory_bytes",
     "context": "context_length",
@@ -60,6 +62,7 @@ class FakeStore:
         self.jobs: list[FakeJob] = []
         self.reported: list[dict[str, Any]] = []
         self.closed = False
+        self.files = "right"  # what a look at files finds
 
     def close(self) -> None:
         self.closed = True
@@ -142,7 +145,12 @@ class FakeStore:
         self._may("show")
         row = self._row(name)
         card = self.cards.get(name, CARD.format(title=row["title"], summary=row["summary"]))
-        listing = {**row, "card": card, "terms": "Use it for good. See the licence." if row["gated"] else ""}
+        known = {key: value for key, value in row.items() if key not in SEARCHED}
+        listing = {
+            **known,
+            "card": card,
+            "terms": "Use it for good. See the licence." if row["gated"] else "",
+        }
         version = {
             "id": 1,
             "revision": "a1b2c3d4e5f6",
@@ -179,10 +187,9 @@ class FakeStore:
         total = row["weight_bytes"] + cache + recorded + working
         free = FREE
         fits = total <= free
+        verdict = "fits on the CPU" if fits else "does not fit on the CPU"
         why = (
-            f"Needs {total / 1e9:.1f} of the {free / 1e9:.1f} GB that are free on the CPU."
-            if fits
-            else f"Needs {total / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free on the CPU."
+            f"{row['title']} {verdict}: it needs about {total / 1e9:.1f} GB, and {free / 1e9:.1f} GB is free."
         )
         return SimpleFit(row["weight_bytes"], cache, recorded, working, total, free, fits, "cpu", why)
 
@@ -247,7 +254,14 @@ class FakeStore:
 
     def verify(self, name: str) -> pd.DataFrame:
         self._row(name)
-        return pd.DataFrame([{"path": "model.safetensors", "ok": True, "reason": "as installed"}])
+        return pd.DataFrame(
+            [{"file": "model.safetensors", "state": self.files, "bytes": 1, "sha256": "ab" * 32}]
+        )
+
+    def disk(self) -> pd.DataFrame:
+        return pd.DataFrame(
+            [{"name": name, "bytes": 1} for name, row in self.rows.items() if row["installed"]]
+        )
 
     def remove(self, name: str) -> None:
         self._may("remove")

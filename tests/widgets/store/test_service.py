@@ -35,6 +35,14 @@ def test_details_come_as_plain_values(web):
     assert all(check["passed"] for check in shown["checks"])
 
 
+def test_what_is_of_this_machine_is_known_whether_a_search_found_it_or_not(shop, web):
+    for query in ("", "nothing of the kind"):
+        shop.query = query
+        shop.wait(20)
+        assert web.ask("show", name="gpt2")[0]["shown"]["listing"]["installed"] is True
+        assert web.ask("show", name="pythia-70m")[0]["shown"]["listing"]["installed"] is False
+
+
 def test_a_model_that_does_not_exist_is_an_answer_in_words(web):
     reply, _ = web.ask("show", name="nothing")
     assert reply["error"] == {
@@ -156,7 +164,7 @@ def test_models_are_compared_as_rows(shop, web):
 
 
 def test_remove_and_verify(shop, web):
-    assert web.ask("verify", name="gpt2")[0]["rows"][0]["ok"] is True
+    assert web.ask("verify", name="gpt2")[0]["rows"][0]["state"] == "right"
     web.ask("remove", name="gpt2")
     shop.wait(20)
     assert not next(row for row in shop.found["rows"] if row["name"] == "gpt2")["installed"]

@@ -67,6 +67,7 @@ export function shopOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Sh
     live: computed(() => parts.connection.value === "live" && traits.status.value !== "closed"),
     open(name, enter = false) {
       batch(() => {
+        said.value = "";
         traits.selected.value = name;
         active.value = name;
         place.value = "";
@@ -80,6 +81,7 @@ export function shopOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Sh
       (rows.find((row) => row.dataset["name"] === name) ?? rows[0])?.focus();
     },
     compare(name) {
+      said.value = "";
       const before = traits.compared.peek();
       if (before.includes(name)) traits.compared.value = before.filter((one) => one !== name);
       else if (before.length < (traits.info.peek().compared ?? 4)) traits.compared.value = [...before, name];

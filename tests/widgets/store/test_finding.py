@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -146,3 +148,20 @@ def test_after_closing_nothing_is_searched_for(shop, store):
     assert not store.closed  # it was given, and may be used elsewhere
     with pytest.raises(GPTWidgetsError, match="make a new one"):
         shop.wait(1)
+
+
+def test_a_store_that_it_opened_itself_is_closed_with_it(monkeypatch):
+    opened: list[FakeStore] = []
+
+    def open_store() -> FakeStore:
+        opened.append(FakeStore())
+        return opened[-1]
+
+    monkeypatch.setitem(sys.modules, "gptwidgets.verbs.store", SimpleNamespace(Store=open_store))
+    shop = StoreBrowser(query="bloom")
+    assert list(shop.results["name"]) == ["bloom-560m"]
+    shop.close()
+    assert opened[0].closed
+    with pytest.raises(TypeError, match="no option"):
+        StoreBrowser(nothing=1)
+    assert opened[1].closed  # what could not be made leaves nothing open

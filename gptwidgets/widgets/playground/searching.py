@@ -87,7 +87,10 @@ class Searching(Writing):
                 for beam in step.beams:
                     self._vocabulary.put(beam.id, beam.piece)
                 node.beams.append(told)
-                self._figures.update(speed.count(1), memory_bytes=engines.memory(self._gpt))
+                used = self.nodes.length(node) + step.index + 1
+                self._figures.update(
+                    speed.count(1), context_used=used, memory_bytes=engines.memory(self._gpt)
+                )
                 self._flusher.touch(node, beams=told, figures=dict(self._figures))
                 yield
         finally:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from gptwidgets.widgets.playground.tokens import TokenColumns
 
 Kind = Literal["prompt", "written", "edited"]
-PREVIEW = 40  # characters
+PREVIEW = 160  # characters: what a row of the tree has room for on a wide screen
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ export function replacement(play: Play): Child {
     dir: "auto",
     spellcheck: "false",
     "aria-label": "Something else here",
-    placeholder: "or write something else here",
+    placeholder: "or other words here",
   }) as HTMLInputElement;
   const edit = async (rest: boolean): Promise<void> => {
     const at = traits.token.peek();

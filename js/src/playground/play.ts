@@ -42,7 +42,7 @@ export interface Play extends Omit<Shared, "ends"> {
   /** What went wrong with something that was asked for here; "" where nothing did. */
   readonly said: Signal<string>;
   readonly running: ReadonlySignal<boolean>;
-  /** How a node's text ended, or that it is still being written; "" where nobody wrote it. */
+  /** How a node's text ended, or that it is still being written, or was edited; "" of a prompt. */
   readonly state: (entry: Entry | undefined) => string;
   /** Which of two settings the sliders set. */
   readonly side: Signal<"a" | "b">;
@@ -109,6 +109,7 @@ export function playOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Pl
     // What a notebook was saved with, or a kernel died of, goes on no more.
     running: computed(() => traits.status.value === "running" && parts.connection.value !== "silent"),
     state(entry) {
+      if (entry?.kind === "edited") return "edited";
       if (entry?.running !== true) return because(entry?.reason);
       return parts.connection.value === "silent" ? "cut off: the kernel is gone" : "writing";
     },

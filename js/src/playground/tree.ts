@@ -37,6 +37,8 @@ export function rows(
   return made;
 }
 
+const WORDS = 40; // tokens of a row that is being written
+
 export function tree(play: Play): Child {
   const { story, traits, ask, show } = play;
   const hidden = signal(false);
@@ -68,6 +70,12 @@ export function tree(play: Play): Child {
   const rowOf = (row: Row, i: number): HTMLElement => {
     const { entry } = row;
     const { id } = entry;
+    // A row's own entry comes when its run ends; until then its first words are those of its tokens.
+    const named = computed(() => {
+      if (entry.name || entry.preview) return label(entry);
+      void story.grown.value;
+      return label({ ...entry, preview: story.tokens(id).texts.slice(0, WORDS).join("") });
+    });
     const bar = h("i.gw-span");
     const elbow = h("i.gw-elbow");
     follow(() => {
@@ -88,7 +96,7 @@ export function tree(play: Play): Child {
         "aria-selected": () => traits.leaf.value === id,
         "aria-label": () => {
           void story.grown.value;
-          return `${label(entry)}, ${story.tokens(id).length} tokens, ${play.state(entry) || entry.kind}`;
+          return `${named.value}, ${story.tokens(id).length} tokens, ${play.state(entry) || entry.kind}`;
         },
         "data-kind": entry.kind,
         "data-pruned": entry.pruned === true,
@@ -102,7 +110,11 @@ export function tree(play: Play): Child {
       () =>
         naming.value === id
           ? rename(entry, (to) => name(id, to))
-          : h("span.gw-tree-name", { "data-named": Boolean(entry.name) }, h("bdi", {}, label(entry))),
+          : h(
+              "span.gw-tree-name",
+              { "data-named": Boolean(entry.name) },
+              h("bdi", {}, () => named.value),
+            ),
       h("span.gw-quiet.gw-tree-facts", {}, () => {
         void story.grown.value;
         return [`${story.tokens(id).length}`, play.state(entry)].filter(Boolean).join(" · ");

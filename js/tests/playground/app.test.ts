@@ -26,6 +26,7 @@ describe("writing", () => {
     expect(spans().map((span) => span.textContent)).toEqual(["upon", "a", "time", "\n"]);
     expect(root.querySelector(".gw-written")?.textContent).toBe(" upon a time\n");
     expect(root.dataset).toMatchObject({ node: "w", tokens: "5", status: "running" });
+    expect(all(root, ".gw-tree-name").map((name) => name.textContent)).toEqual(["Once", "upon a time"]);
   });
 
   it("shows what a model writes as text", async () => {

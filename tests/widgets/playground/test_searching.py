@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.waiting import until
+from tests.widgets.playground.fake import logits
 from tests.widgets.playground.heard import listen, put_together
 
 
@@ -14,6 +15,12 @@ def test_beams_are_told_step_by_step_and_the_best_becomes_the_text(engine, play,
     run = play.run().wait(20)
     assert (run.text, run.reason) == ("aaaa", "max_new_tokens")
     np.testing.assert_allclose(run.tokens["logprob"], -1)
+    columns = run.nodes[0].tokens.columns()
+    z = logits(list(b"abc"))
+    assert columns["alt_id"][0].tolist() == np.argsort(-z, kind="stable")[:10].tolist()
+    assert columns["rank"][0] == (z > z[ord("a")]).sum()
+    assert np.isfinite(columns["entropy"]).all()
+    assert play.figures["context_used"] == 3 + 4
     until(lambda: any(content.get("nodes") for content, _ in heard))
     until(lambda: put_together(heard)[0].get(run.nodes[0].id) == run.ids)
     told = [told for content, _ in heard for told in content.get("beams", [])]

@@ -109,5 +109,5 @@ def test_an_entry_is_json_whatever_was_written():
     node = tree.add(None, 0, "prompt", TokenColumns.of([1], ["\ud83d half" * 20]))
     entry = node.entry()
     assert entry["preview"].encode()
-    assert len(entry["preview"]) == 40
+    assert len(entry["preview"]) == 120
     assert (entry["start"], entry["length"]) == (0, 1)

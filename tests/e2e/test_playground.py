@@ -216,7 +216,7 @@ def test_a_model_that_is_closed_during_a_run_says_so_and_its_text_stays(page):
     page.value("engine.close()")
     becomes(play, "closed")
     expect(play).to_contain_text("The model was closed")
-    expect(play).to_contain_text("gw.load()")
+    expect(play).to_contain_text("Load the model or connect to it again, and make a new playground.")
     assert eval(page.value("play.text")).startswith(written(play).inner_text())
     written(play).locator("[data-at]").first.hover()
     expect(play.locator(".gw-side h3")).to_contain_text("Position 3")

@@ -50,7 +50,7 @@ class Service(Jobs):
             "review": self._changes(self._review),
             "unreview": self._changes(lambda ask: store.unreview(_name(ask))),
             "report": self._changes(lambda ask: store.report(whole(ask["review"], "A review"), _text(ask))),
-            "settle": self._changes(lambda ask: store.settle(whole(ask["report"], "A report"))),
+            "settle": self._changes(self._settle),
             "publish": self._changes(self._publish_form),
             "submit": self._does(lambda ask: self._job_of(self._follow(store.submit(_name(ask))))),
             "approve": self._changes(lambda ask: store.approve(_name(ask), _text(ask))),
@@ -139,13 +139,13 @@ class Service(Jobs):
         return {"job": str(job.id)}
 
     def _install(self, request: Request) -> dict[str, Any]:
-        accept = request.get("accept", False)
-        if not isinstance(accept, bool):
-            raise TypeError(f"'accept' is true or false, not {accept!r}.")
-        return self._job_of(self.install(_name(request), accept_licence=accept))
+        return self._job_of(self.install(_name(request), accept_licence=_flag(request, "accept")))
 
     def _review(self, request: Request) -> None:
         self._store.review(_name(request), whole(request["stars"], "Stars"), _text(request))
+
+    def _settle(self, request: Request) -> None:
+        self._store.settle(whole(request["report"], "A report"), remove=_flag(request, "remove"))
 
     def _publish_form(self, request: Request) -> dict[str, Any]:
         form = {name: _text(request, name) for name in FORM}
@@ -188,6 +188,13 @@ def _text(request: Request, name: str = "words") -> str:
     if len(text) > LONGEST:
         raise ValueError(f"'{name}' has {len(text):,} characters; at most {LONGEST:,} are kept.")
     return text
+
+
+def _flag(request: Request, name: str) -> bool:
+    flag = request.get(name, False)
+    if not isinstance(flag, bool):
+        raise TypeError(f"'{name}' is true or false, not {flag!r}.")
+    return flag
 
 
 def _names(request: Request) -> list[str]:

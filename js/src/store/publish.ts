@@ -144,7 +144,7 @@ export function publish(shop: Shop): Child {
               named.value = ownName.value !== "";
             },
           }),
-          "By which it is loaded: small letters, digits, dots and dashes.",
+          "By which it is loaded. The name of one of yours makes a new version of it.",
         ),
         field(
           "Summary",

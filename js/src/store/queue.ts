@@ -9,14 +9,21 @@ import type { Row } from "./types";
 
 interface Report {
   readonly id: number;
+  readonly review_id?: number;
   readonly person?: string;
   readonly words?: string;
   readonly name?: string;
   readonly review?: string;
 }
 
+/** A version that waits. */
+interface Submitted extends Partial<Row> {
+  readonly revision?: string;
+  readonly made_by?: string;
+}
+
 interface Waiting {
-  readonly rows: readonly Partial<Row>[];
+  readonly rows: readonly Submitted[];
   readonly reports: readonly Report[];
 }
 
@@ -58,7 +65,7 @@ export function queue(shop: Shop): Child {
   );
 }
 
-function submitted(shop: Shop, row: Partial<Row>): Child {
+function submitted(shop: Shop, row: Submitted): Child {
   const act = action(shop);
   const name = row.name ?? "";
   const words = signal("");
@@ -80,8 +87,9 @@ function submitted(shop: Shop, row: Partial<Row>): Child {
       "p.gw-facts.gw-quiet",
       {},
       [
-        row.publisher,
+        row.publisher ?? row.made_by,
         name,
+        row.revision,
         row.licence && licence(row.licence),
         row.parameters ? `${parameters(row.parameters)} parameters` : "",
       ]
@@ -103,6 +111,8 @@ function submitted(shop: Shop, row: Partial<Row>): Child {
 
 function reported(shop: Shop, report: Report): Child {
   const act = action(shop);
+  const settle = (remove: boolean): void => void act.run("settle", { report: report.id, remove });
+  const of = report.name ?? (report.review_id === undefined ? "" : `number ${report.review_id}`);
   return h(
     "div.gw-ask",
     { role: "group", "aria-label": "Report" },
@@ -111,7 +121,7 @@ function reported(shop: Shop, report: Report): Child {
       {},
       h("b", {}, "A review was reported"),
       report.person ? ` by ${report.person}` : "",
-      report.name ? `, of ${report.name}` : "",
+      of && h("span.gw-quiet", {}, ` ${of}`),
     ),
     report.review && h("p.gw-quiet", { dir: "auto" }, report.review),
     report.words && h("p", { dir: "auto" }, `“${report.words}”`),
@@ -119,9 +129,8 @@ function reported(shop: Shop, report: Report): Child {
     h(
       "div.gw-group",
       {},
-      button("Settled", () => void act.run("settle", { report: report.id }), {
-        disabled: () => act.busy.value,
-      }),
+      button("Leave the review", () => settle(false), { disabled: () => act.busy.value }),
+      button("Remove the review", () => settle(true), { disabled: () => act.busy.value }),
     ),
   );
 }

@@ -1,7 +1,6 @@
 // What people say of a listing, and what one says oneself.
 import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
-import { inline } from "../markdown";
 import { button } from "../ui";
 import { day, distribution, many } from "./format";
 import { action, type Shop } from "./shop";
@@ -87,7 +86,7 @@ function own(shop: Shop, name: string, mine: ReadonlySignal<Review | undefined>)
       "div.gw-opinion.gw-own",
       {},
       h("p.gw-bar", {}, five(review.stars), h("span.gw-quiet", {}, `you, ${day(review.changed_at)}`)),
-      review.words && h("p", { dir: "auto" }, inline(review.words)),
+      review.words && h("p.gw-words", { dir: "auto" }, review.words),
       () => act.error.value && h("p.gw-error", { role: "alert" }, act.error.value),
       h(
         "div.gw-group",
@@ -140,7 +139,7 @@ function opinion(shop: Shop, review: Review): Child {
           { title: "Tell a reviewer that this is abuse" },
         ),
     ),
-    review.words && h("p", { dir: "auto" }, inline(review.words)),
+    review.words && h("p.gw-words", { dir: "auto" }, review.words),
     () =>
       state.value === "asking"
         ? report()

@@ -5,7 +5,7 @@ import { button } from "../ui";
 import { bytes, day, many } from "./format";
 import { ended, jobOf } from "./jobs";
 import { action, type Shop } from "./shop";
-import type { Check, Row, Shown, Version } from "./types";
+import type { Check, Shown, Version } from "./types";
 
 export function versions(shop: Shop, shown: () => Shown): Child {
   return [
@@ -82,49 +82,52 @@ export function source(from: Version["source"]): string {
   return [kind, where].filter(Boolean).join(", ") || "somewhere that nobody noted";
 }
 
-/** What its publisher can do: submit a draft, withdraw what is published. */
+/** What its publisher can do: submit a draft, withdraw what others find. Whose it is the store itself knows. */
 function submitting(shop: Shop, shown: () => Shown): Child {
   const act = action(shop);
   const sure = signal(false);
-  const mine = ({ publisher, origin }: Row): boolean =>
-    origin === "user" && publisher === shop.traits.info.value.user;
+  const off = (): boolean => act.busy.value || !shop.live.value;
+  const withdraw = (name: string): Child =>
+    sure.value
+      ? [
+          h("span", {}, "Those who have it keep it; nobody else finds it."),
+          button("Withdraw", () => void act.run("withdraw", { name }), {
+            disabled: off,
+            class: "gw-button gw-danger",
+          }),
+          button("Keep", () => {
+            sure.value = false;
+          }),
+        ]
+      : button(
+          "Withdraw",
+          () => {
+            sure.value = true;
+          },
+          { disabled: off },
+        );
   return () => {
-    const { listing } = shown();
-    const { name, status } = listing;
-    const off = { disabled: () => act.busy.value || !shop.live.value };
+    const { listing, versions: all } = shown();
+    const { name, status, origin } = listing;
     const job = jobOf(shop.traits.jobs.value, name, "check");
-    if (!mine(listing) || (job && !ended(job))) return "";
-    const withdraw = (): Child =>
-      sure.value
-        ? [
-            h("span", {}, "Those who have it keep it; nobody else finds it."),
-            button("Withdraw", () => void act.run("withdraw", { name }), {
-              ...off,
-              class: "gw-button gw-danger",
-            }),
-            button("Keep", () => {
-              sure.value = false;
-            }),
-          ]
-        : button(
-            "Withdraw",
-            () => {
-              sure.value = true;
-            },
-            off,
-          );
+    if (origin !== "user" || (job && !ended(job))) return "";
+    const draft = all.some((one) => one.status === "draft" || one.status === "rejected");
+    const found = status === "published" || status === "submitted";
     return h(
       "div.gw-ask",
       {},
-      (status === "draft" || status === "rejected") && [
+      draft && [
         h("p", {}, "Submitting runs the checks; what passes them waits for a reviewer."),
         h(
           "div.gw-group",
           {},
-          button("Submit", () => void act.run("submit", { name }), { ...off, class: "gw-button gw-accent" }),
+          button("Submit", () => void act.run("submit", { name }), {
+            disabled: off,
+            class: "gw-button gw-accent",
+          }),
         ),
       ],
-      (status === "published" || status === "submitted") && h("div.gw-group", {}, withdraw),
+      found && h("div.gw-group", {}, () => withdraw(name)),
       () => act.error.value && h("p.gw-error", { role: "alert" }, act.error.value),
     );
   };

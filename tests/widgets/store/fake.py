@@ -6,14 +6,13 @@ Twenty-six listings, described by plausible facts; nothing is read from a disk o
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
 from gptwidgets.errors import GPTWidgetsError, RefusedError, StoreError, UnknownModelError
+from tests.widgets.store.facts import SimpleFit, checks_of, counted, measurements_of, reviews_of
 from tests.widgets.store.job import FakeJob
 from tests.widgets.store.listings import CARD, LISTINGS
 
@@ -55,7 +54,7 @@ class FakeStore:
         self.fail: dict[str, BaseException] = {}
         self.rows = {row["name"]: dict(row) for row in LISTINGS}
         self.reviews_: dict[str, list[dict[str, Any]]] = {
-            name: _reviews(row) for name, row in self.rows.items()
+            name: reviews_of(row) for name, row in self.rows.items()
         }
         self.checks_: dict[str, list[dict[str, Any]]] = {}
         self.cards: dict[str, str] = {}
@@ -132,11 +131,11 @@ class FakeStore:
             "capped": False,
             "corrected": corrected,
             "facets": {
-                "use_case": _counted(use for row in found for use in row["use_cases"]),
-                "language": _counted(one for row in found for one in row["languages"]),
-                "licence": _counted(row["licence"] for row in found),
-                "publisher": _counted(row["publisher"] for row in found),
-                "installed": _counted(row["installed"] for row in found),
+                "use_case": counted(use for row in found for use in row["use_cases"]),
+                "language": counted(one for row in found for one in row["languages"]),
+                "licence": counted(row["licence"] for row in found),
+                "publisher": counted(row["publisher"] for row in found),
+                "installed": counted(row["installed"] for row in found),
             },
         }
         return frame
@@ -166,9 +165,9 @@ class FakeStore:
         return {
             "listing": listing,
             "versions": pd.DataFrame([version]),
-            "checks": pd.DataFrame(self.checks_.get(name, _checks(passed=True))),
+            "checks": pd.DataFrame(self.checks_.get(name, checks_of(passed=True))),
             "reviews": pd.DataFrame(self.reviews_[name]),
-            "measurements": pd.DataFrame(_measurements(row)),
+            "measurements": pd.DataFrame(measurements_of(row)),
         }
 
     def fit(self, name: str, *, context: int | None = None, batch: int = 1, **_: Any) -> Any:
@@ -298,7 +297,10 @@ class FakeStore:
     def reports(self) -> pd.DataFrame:
         return pd.DataFrame(self.reported)
 
-    def settle(self, report_id: int) -> None:
+    def settle(self, report_id: int, *, remove: bool = False) -> None:
+        gone = {one["review_id"] for one in self.reported if one["id"] == report_id and remove}
+        for name, reviews in self.reviews_.items():
+            self.reviews_[name] = [one for one in reviews if one["id"] not in gone]
         self.reported = [one for one in self.reported if one["id"] != report_id]
 
     # Publishing
@@ -327,7 +329,7 @@ class FakeStore:
 
         def finish() -> pd.DataFrame:
             passed = "limits" in self.cards.get(name, "").lower()
-            self.checks_[name] = _checks(passed=passed)
+            self.checks_[name] = checks_of(passed=passed)
             row["status"] = "submitted" if passed else "draft"
             return pd.DataFrame(self.checks_[name])
 
@@ -352,72 +354,3 @@ class FakeStore:
         if self._row(name)["publisher"] != self.user:
             raise RefusedError("Only who published a model, or a reviewer, may withdraw it.")
         self._row(name)["status"] = "withdrawn"
-
-
-@dataclass(frozen=True)
-class SimpleFit:
-    weights: int
-    cache: int
-    recorded: int
-    working: int
-    total: int
-    free: int
-    fits: bool
-    where: str
-    why: str
-
-
-def _counted(values: Any) -> list[tuple[Any, int]]:
-    return sorted(Counter(values).items(), key=lambda pair: (-pair[1], str(pair[0])))
-
-
-def _reviews(row: dict[str, Any]) -> list[dict[str, Any]]:
-    if not row["reviews"]:
-        return []
-    words = [
-        "Answers quickly on an old laptop, and admits what it does not know.",
-        "Good for a first look at attention. **Not** for facts.",
-        "",
-        "Repeats itself after some hundred tokens; a repetition penalty helps.",
-        "<img src=x onerror=alert(1)> I like it.",
-    ]
-    stars = [5, 4, 5, 3, 4]
-    return [
-        {
-            "id": row["reviews"] * 10 + at,
-            "person": ("bea", "chen", "dora", "emil", "mallory")[at],
-            "stars": stars[at],
-            "words": words[at],
-            "changed_at": pd.Timestamp("2026-11-01T12:00:00Z") - pd.Timedelta(days=at),
-        }
-        for at in range(min(5, row["reviews"]))
-    ]
-
-
-def _checks(*, passed: bool) -> list[dict[str, Any]]:
-    names = {
-        "files": "Only safetensors, JSON and text.",
-        "hashes": "All 6 files are what the manifest says.",
-        "licence": "Apache-2.0 is known.",
-        "card": "The card says use, data and limits."
-        if passed
-        else "The card says nothing of its limits: add a section “Limits”.",
-        "loads offline": "Loads on the CPU without a network.",
-        "generates": "Writes 16 tokens.",
-    }
-    at = pd.Timestamp("2026-11-20T12:00:00Z")
-    return [
-        {"name": name, "passed": passed or name != "card", "reason": reason, "ran_at": at}
-        for name, reason in names.items()
-    ]
-
-
-def _measurements(row: dict[str, Any]) -> list[dict[str, Any]]:
-    if row["tokens_per_second"] is None:
-        return []
-    names = ("tokens_per_second", "first_token_s", "peak_bytes", "bits_per_byte")
-    where = {"device": "cpu", "dtype": "float32", "torch": "2.9.0", "transformers": "5.20.1"}
-    at = pd.Timestamp("2026-11-21T12:00:00Z")
-    return [
-        {**{name: row[name] for name in names}, **where, "machine": "here", "person": "ada", "made_at": at}
-    ]

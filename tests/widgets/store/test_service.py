@@ -97,11 +97,13 @@ def test_a_review_that_makes_no_sense_is_refused(web, fields, words):
 
 
 def test_a_report_is_read_and_settled(web):
-    web.ask("report", review=342, words="Spam.")
-    reports = web.ask("queue")[0]["reports"]
-    assert reports[0]["words"] == "Spam."
-    web.ask("settle", report=reports[0]["id"])
-    assert web.ask("queue")[0]["reports"] == []
+    for remove, left in ((False, 5), (True, 4)):
+        web.ask("report", review=342, words="Spam.")
+        reports = web.ask("queue")[0]["reports"]
+        assert reports[0]["words"] == "Spam."
+        web.ask("settle", report=reports[0]["id"], remove=remove)
+        assert web.ask("queue")[0]["reports"] == []
+        assert len(web.ask("show", name="gpt2")[0]["shown"]["reviews"]) == left
 
 
 def test_a_folder_becomes_a_draft_is_checked_and_let_in(shop, web, store):

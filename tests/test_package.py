@@ -81,7 +81,7 @@ def test_wheel_and_sdist_hold_the_front_end_and_no_ballast(archives):
     assert all(name.startswith(("gptwidgets/", "gptwidgets-")) for name in installed)
     assert not any("node_modules" in name or "__pycache__" in name for name in packed | installed)
     assert bundle == (ROOT / "gptwidgets/static/heatmap.js").read_bytes()
-    assert wheel.stat().st_size < 500_000
+    assert wheel.stat().st_size < 800_000
 
 
 def test_the_wheel_works_in_an_environment_of_its_own(archives, tmp_path):

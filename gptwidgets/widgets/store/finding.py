@@ -53,6 +53,7 @@ class Finding(Settings):
         self._store = store
         self._seeker = Worker("gptwidgets store search")
         self._search: Search | None = None
+        self._last: Search | None = None  # the newest that has ended
         self._seeking: Any = None  # the future of the search
         self._judged: dict[str, tuple[float, dict[str, Any]]] = {}  # name → when, verdict
         super().__init__(**options)
@@ -86,6 +87,10 @@ class Finding(Settings):
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             search = self._search
+            # who observes what was found is called by the thread that would be waited for
+            if self._seeker.is_current and self._last is not None:
+                search = self._last
+                break
             if search is None:
                 raise ClosedError("This store browser was closed; make a new one.")
             left = 0.2 if end is None else min(0.2, end - time.monotonic())
@@ -137,10 +142,13 @@ class Finding(Settings):
 
     def _end(self, search: Search, **values: Any) -> None:
         with self._lock:
-            search.done.set()
-            if search is not self._search:  # somebody types on
-                return
-            self._say(**values, notes=plain(list(getattr(self._store, "notes", ()))))
+            newest = search is self._search  # else somebody types on
+            if newest:
+                self._last = search
+                self._say(**values, notes=plain(list(getattr(self._store, "notes", ()))))
+            search.done.set()  # who waits for it finds the traits as they are now
+        if not newest:
+            return
         self._settled()
 
     def _judge(self, search: Search, names: list[str]) -> Generator[None, None, None]:

@@ -91,6 +91,14 @@ def test_what_was_overtaken_is_never_shown(shop, store):
     assert shown == ["bloom"]
 
 
+def test_who_observes_what_is_found_can_ask_for_it(shop):
+    seen: list[int] = []
+    shop.observe(lambda _change: seen.append(len(shop.results)), "found")
+    shop.query = "bloom"
+    shop.wait(20)
+    assert seen == [1]
+
+
 def test_a_search_that_fails_says_so_and_the_next_one_works(shop, store):
     store.fail["search"] = StoreError("The store's file cannot be read.")
     shop.query = "x"

@@ -1,15 +1,12 @@
 """Where a model runs, in which arithmetic, and how much memory there is for it.
 
-A device is a `torch.device`; memory is counted in bytes. In a container the machine's free memory
-says little: the control group's limit is what ends the kernel, so both are looked at.
+A device is a `torch.device`; memory is counted in bytes.
 """
 
 from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,6 +14,8 @@ import torch
 
 from gptwidgets.errors import OutOfMemory
 from gptwidgets.kernel.forgetting import forget_frames
+from gptwidgets.kernel.memory import Memory, cgroup_free, on_machine
+from gptwidgets.kernel.memory import gigabytes as gigabytes  # noqa: PLC0414 - known under this name, too
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -30,19 +29,6 @@ _DTYPES = {
     "float16": torch.float16,
     "fp16": torch.float16,
 }
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Free memory in bytes, and in words where the limit comes from."""
-
-    free: int
-    where: str
-
-
-def gigabytes(n: float) -> str:
-    """A number of bytes as people read it: '538 MB', '1.1 GB'."""
-    return f"{n / 1e6:,.0f} MB" if n < 999.5e6 else f"{n / 1e9:,.1f} GB"
 
 
 def candidates(device: object) -> list[torch.device]:
@@ -132,61 +118,10 @@ def available(device: torch.device) -> Memory:
         # What the caching allocator holds but does not use is free for us, too.
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return Memory(free + cached, f"free on {describe(device)}")
-    machine = psutil.virtual_memory().available
     if device.type == "mps":
         free = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-        return Memory(max(0, min(free, machine)), f"free on {describe(device)}")
-    group = cgroup_free()
-    if group is None or group >= machine:
-        return Memory(machine, "free on this machine")
-    return Memory(
-        group, f"left within this container's limit (the machine itself has {gigabytes(machine)} free)"
-    )
-
-
-def cgroup_free(proc: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What the control groups of this process leave it, in bytes; None where there is no limit.
-
-    The tightest of the process's own group and all above it counts. File cache that the kernel would drop
-    first (`inactive_file`) is free. See the kernel's admin-guide: cgroup-v1/memory.rst and cgroup-v2.rst.
-
-    Args:
-        proc: the list of this process's groups, one `id:controllers:path` a line.
-        mount: where the groups are mounted.
-    """
-    try:
-        lines = proc.read_text().splitlines()
-    except OSError:
-        return None
-    left: list[int] = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if not controllers:  # version 2
-            base, limit, used, cache = mount, "memory.max", "memory.current", "inactive_file"
-        elif "memory" in controllers.split(","):  # version 1
-            base, limit, used = mount / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
-            cache = "total_inactive_file"
-        else:
-            continue
-        # Inside a container the path may be the host's and missing here: the mount itself is then ours.
-        group = PurePosixPath(path.lstrip("/"))
-        for folder in (base / group, *(base / parent for parent in group.parents)):
-            free = _group_free(folder, limit, used, cache)
-            if free is not None:
-                left.append(free)
-    return min(left, default=None)
-
-
-def _group_free(folder: Path, limit: str, used: str, cache: str) -> int | None:
-    try:
-        ceiling = int((folder / limit).read_text())  # "max", no limit, is no number
-        in_use = int((folder / used).read_text())
-        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):
-        return None
-    if ceiling >= 1 << 60:  # version 1 writes "no limit" as a huge number
-        return None
-    return max(0, ceiling - in_use + int(stat.get(cache, 0)))
+        return Memory(max(0, min(free, psutil.virtual_memory().available)), f"free on {describe(device)}")
+    return on_machine(cgroup_free())
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,41 +1,22 @@
-"""How many bytes a model needs, from its configuration alone, and whether they are there.
+"""Whether a model fits, from its configuration alone, and a refusal in words where it does not.
 
-weights   parameters · bytes
-KV cache  Σ layers  2 · Hkv · d · min(T, window) · bytes
-recorded  Σ layers  (H + Hkv) · d · T · bytes       queries and keys after position encoding
-working   the widest activations of one layer, the logits of one position, and the library itself
+The arithmetic is in needs.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from gptwidgets.errors import DoesNotFitError, UnsupportedModelError
 from gptwidgets.kernel import device as devices
+from gptwidgets.kernel.needs import Habits, Needs, opening, reckon
 from gptwidgets.kernel.shape import Shape
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
-
-TYPICAL_LENGTH = 1024  # tokens a first text may have
-
-
-@dataclass(frozen=True)
-class Needs:
-    """Bytes, by what they are needed for."""
-
-    weights: int
-    cache: int
-    recorded: int
-    working: int
-
-    @property
-    def total(self) -> int:
-        """All together."""
-        return self.weights + self.cache + self.recorded + self.working
 
 
 def count_parameters(config: PretrainedConfig) -> int:
@@ -65,7 +46,7 @@ def needs(
     batch: int = 1,
     cache: bool = False,
 ) -> Needs:
-    """What a model needs to read a text and have its attention recorded.
+    """What a model needs to read a text and have its attention recorded, in a process that has torch.
 
     Args:
         config: a transformers configuration.
@@ -79,18 +60,16 @@ def needs(
         Bytes.
     """
     shape = Shape.of(config)
-    T = tokens or min(TYPICAL_LENGTH, shape.context or TYPICAL_LENGTH)
-    itemsize = dtype.itemsize
-    kept = sum(min(T, window or T) for window in shape.windows)  # over the layers
-    return Needs(
-        weights=(count_parameters(config) if parameters is None else parameters) * itemsize,
-        cache=batch * 2 * shape.n_kv_heads * shape.head_size * kept * itemsize if cache else 0,
-        recorded=batch * shape.n_layers * (shape.n_heads + shape.n_kv_heads) * shape.head_size * T * itemsize,
-        # residual, q k v, attention output and the two or three widest of the feed-forward, at one moment
-        working=batch * T * (6 * shape.width + 3 * shape.inner) * itemsize
-        + batch * shape.vocabulary * 8
-        + 64_000_000,
+    found = reckon(
+        shape,
+        Habits.of(config),
+        parameters=count_parameters(config) if parameters is None else parameters,
+        itemsize=dtype.itemsize,
+        tokens=tokens,
+        batch=batch,
+        cache=cache,
     )
+    return replace(found, working=found.working + opening(shape))
 
 
 def refusal(

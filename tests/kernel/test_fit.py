@@ -10,6 +10,7 @@ from gptwidgets.errors import UnsupportedModelError
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel import fit
 from gptwidgets.kernel import folder as folders
+from gptwidgets.kernel.needs import ROOM
 from gptwidgets.kernel.shape import Shape
 
 LLAMA = LlamaConfig(
@@ -36,7 +37,7 @@ def test_a_huge_model_is_counted_in_a_moment():
 def test_bytes_by_the_formula():
     needs = fit.needs(LLAMA, dtype=torch.float32, parameters=1000, tokens=100, cache=True)
     assert needs.weights == 4000
-    assert needs.cache == 3 * 2 * 2 * 16 * 100 * 4  # layers, k and v, Hkv, d, T, bytes
+    assert needs.cache == 3 * 2 * 2 * 16 * (100 + ROOM) * 4  # layers, k and v, Hkv, d, T and room, bytes
     assert needs.recorded == 3 * (4 + 2) * 16 * 100 * 4
     assert fit.needs(LLAMA, dtype=torch.bfloat16, parameters=1000, tokens=100).recorded == needs.recorded // 2
     assert needs.total == needs.weights + needs.cache + needs.recorded + needs.working
@@ -47,7 +48,7 @@ def test_a_sliding_window_bounds_the_cache():
         hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, sliding_window=10
     )
     short, long = (
-        fit.needs(config, dtype=torch.float32, parameters=1, tokens=t, cache=True) for t in (10, 1000)
+        fit.needs(config, dtype=torch.float32, parameters=1, tokens=t, cache=True) for t in (1000, 10_000)
     )
     assert short.cache == long.cache
 

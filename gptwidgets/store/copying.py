@@ -10,6 +10,7 @@ from gptwidgets.errors import ChecksumError, InstallError, UnsafeModelError
 from gptwidgets.store.describing import describe_folder
 from gptwidgets.store.folders import MANIFEST, Watch, manifest, seal, sha256
 from gptwidgets.store.hubfiles import PICKLES, check_safetensors, safe_name
+from gptwidgets.store.published import located
 from gptwidgets.store.staging import need_room
 
 
@@ -29,7 +30,7 @@ def from_folder(name: str, source: dict[str, Any], stage: Path, *, licence: str,
         ChecksumError: a file is not the one that is pinned.
         UnsafeModelError: a file is a pickle, or would be written elsewhere.
     """
-    folder = Path(source["path"])
+    folder = located(source["path"])
     files: dict[str, Any] = source.get("files") or (manifest(folder) or {}).get("files") or {}
     if not files:
         raise InstallError(

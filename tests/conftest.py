@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 BROWSER = Path(__file__).with_name("e2e")
+
+
+def pytest_configure() -> None:
+    """Tests interrupt as a person does, also where they were started in the background, which ignores that."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -233,7 +233,8 @@ class Branching(Giving):
             self._flusher.touch(root, entry=True)
         if old is not None and old is not root and old.id != self.leaf:
             self.nodes.drop_draft(old)
-        root.pruned = False
+        if not draft:  # what could come next is asked of a hidden prompt, too
+            root.pruned = False
         return root
 
     # Pieces of runs

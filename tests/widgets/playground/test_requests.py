@@ -94,6 +94,15 @@ def test_the_next_distribution_is_there_before_anything_is_sampled(play, page):
     assert not any(node.kind == "written" for node in play.nodes)
 
 
+def test_what_was_cleared_stays_so_when_the_next_distribution_is_asked_for(play, page):
+    play.run().wait()
+    page.ask("clear")
+    page.ask("next")
+    assert all(node.pruned for node in play.nodes)
+    play.run().wait()
+    assert not play.nodes[play.leaf].pruned
+
+
 def test_drafts_of_a_prompt_do_not_pile_up(play, page):
     for text in ("a", "ab", "abx"):
         play.prompt = text

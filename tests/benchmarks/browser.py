@@ -101,7 +101,7 @@ class Desk:
     def in_turns(
         self, options: Options, name: str, **what: Callable[[], float]
     ) -> Iterator[tuple[str, Sample]]:
-        times = _in_turns(options.rounds, between=lambda: _rest(self.page), **what)
+        times = _in_turns(options.rounds, between=lambda: rest(self.page), **what)
         yield from ((f"{name}.{side}", Sample(tuple(each))) for side, each in times.items())
 
     def changed(self, traits: dict[str, Any], *, save: bool = False) -> float:
@@ -117,7 +117,7 @@ class Desk:
         """Another place of a head not looked at before: first a far corner, then the tile that counts."""
         layer, head = next(self.fresh)
         self.changed({"layer": layer, "head": head, "view": [self.length - 256, 0, 256, 256]})
-        _rest(self.page)
+        rest(self.page)
         return self.changed({"view": [256, 256, 256, 256]})
 
     def answer(self) -> float:
@@ -131,13 +131,13 @@ class Desk:
         """Into a patch that was not fetched, then about in it, which must not ask for anything."""
         row, col = next(self.patches)
         self.changed({"view": [128 * row + 14, 128 * col + 14, 100, 100]})
-        _rest(self.page)
+        rest(self.page)
         took = _call(self.page, "hover", 0.4, 0.4)
-        _rest(self.page)
+        rest(self.page)
         _js(self.page, "gwBench.traffic()")
         for place in (0.3, 0.35, 0.45, 0.5):
             _call(self.page, "point", place, place)
-            _rest(self.page, 0.05)
+            rest(self.page, 0.05)
         self.asked_inside += _js(self.page, "gwBench.counted()")["asked"]
         _call(self.page, "leave")
         return took
@@ -154,16 +154,16 @@ def _pan_and_zoom(lab: Lab, setup: str, options: Options) -> Iterator[tuple[str,
     """A hand that drags and turns the wheel, over tiles that were all fetched by the same movement before."""
     page = _open(lab, [setup, f"show_both({options.size(8192, 1024)})"])
     _movement(page, options)  # fetches
-    _rest(page, 3)
+    rest(page, 3)
     _movement(page, options)  # what arrived late the first time is drawn finer now
-    _rest(page, 3)
+    rest(page, 3)
     _js(page, "gwBench.traffic()")
     began = time.monotonic()
     _js(page, "gwBench.watchFrames()")
     _movement(page, options)
     seen = _js(page, "gwBench.watched()")
     took = time.monotonic() - began
-    _rest(page, 1)
+    rest(page, 1)
     yield "pan.asked", len(_js(page, "gwBench.counted()")["asked"])
     yield "pan.draws", Sample(tuple(seen["draws"]))
     yield "pan.own", Sample(tuple(seen["own"]))
@@ -193,7 +193,7 @@ def _movement(page: NotebookPage, options: Options) -> None:
             pause()
         mouse.up()
         mouse.move(x, y)
-    _rest(page)  # the view is told to the kernel when the hand rests
+    rest(page)  # the view is told to the kernel when the hand rests
     if page.value("here['heat'].view") == "[]":
         raise RuntimeError("The wheel and the drag have not moved the picture.")
     for _ in range(steps):
@@ -220,7 +220,7 @@ def _call(page: NotebookPage, function: str, *arguments: Any) -> Any:
     return page.page.evaluate(f"all => gwBench.{function}(...all)", list(arguments))
 
 
-def _rest(page: NotebookPage, seconds: float = 0.3) -> None:
+def rest(page: NotebookPage, seconds: float = 0.3) -> None:
     """Lets what was started end: refinement, delayed saves, thumbnails."""
     page.page.wait_for_timeout(seconds * 1000)
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.sampling import Sampling
     from gptwidgets.remote.connecting import connect
     from gptwidgets.verbs import load
+    from gptwidgets.verbs.store import Store
     from gptwidgets.widgets.heatmap import AttentionHeatmap
     from gptwidgets.widgets.playground.playground import Playground
+    from gptwidgets.widgets.store.browser import StoreBrowser
 
 __version__ = "0.1.0"
 
@@ -32,6 +34,8 @@ _HOME = {
     "AttentionRecord": "gptwidgets.kernel.record",
     "Playground": "gptwidgets.widgets.playground.playground",
     "Sampling": "gptwidgets.kernel.sampling",
+    "Store": "gptwidgets.verbs.store",
+    "StoreBrowser": "gptwidgets.widgets.store.browser",
     "connect": "gptwidgets.remote.connecting",
     "load": "gptwidgets.verbs",
 }
@@ -42,6 +46,8 @@ __all__ = [
     "AttentionRecord",
     "Playground",
     "Sampling",
+    "Store",
+    "StoreBrowser",
     "__version__",
     "connect",
     "errors",

@@ -9,7 +9,7 @@ BROWSER = Path(__file__).with_name("e2e")
 
 
 def pytest_configure() -> None:
-    """Tests interrupt as a person does, also where they were started in the background, which ignores that."""
+    """Tests interrupt as a person does, also where they run in the background, which ignores that."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

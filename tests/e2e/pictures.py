@@ -1,7 +1,11 @@
-"""Takes README's pictures anew, from the real widget in a real browser: `make pictures`."""
+"""Takes README's pictures anew, from the real widget in a real browser: `make pictures`.
+
+    python -m tests.e2e.pictures [heatmap long_text playground store]
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from PIL import Image
@@ -37,7 +41,17 @@ def playground(page: NotebookPage) -> int:
     )
 
 
-PICTURES = {heatmap: "gw-heatmap", long_text: "gw-heatmap", playground: "gw-playground"}
+def store(page: NotebookPage) -> int:
+    """A search in a store of its own, with one model shown."""
+    return page.run(
+        "import tempfile\n"
+        "shelf = gw.Store('sqlite:///' + tempfile.mkdtemp() + '/store.sqlite3', user='you')\n"
+        "shop = gw.StoreBrowser(shelf, query='small chat model', max_memory='4 GB', "
+        "selected='qwen2.5-0.5b-instruct')\nshop"
+    )
+
+
+PICTURES = {heatmap: "gw-heatmap", long_text: "gw-heatmap", playground: "gw-playground", store: "gw-store"}
 
 
 def main() -> None:
@@ -45,6 +59,8 @@ def main() -> None:
         page = lab.open([LOAD], scale=2)
         page.run_cell(0)
         for make, name in PICTURES.items():
+            if sys.argv[1:] and make.__name__ not in sys.argv[1:]:
+                continue
             index = make(page)
             widget = page.output(index).locator(f'.{name}[data-status="ready"]').first
             widget.wait_for(timeout=PATIENCE)

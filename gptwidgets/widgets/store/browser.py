@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import traitlets as t
 
 from gptwidgets.store.schema import USE_CASES
+from gptwidgets.verbs.store import Store
 from gptwidgets.widgets.store.plain import plain
 from gptwidgets.widgets.store.settings import COMPARED
 from gptwidgets.widgets.store.shown import Shown
@@ -46,7 +46,7 @@ class StoreBrowser(Shown, Kept):
     def __init__(self, store: Any = None, **options: Any) -> None:
         self._own = store is None
         if store is None:
-            store = import_module("gptwidgets.verbs.store").Store()
+            store = Store()
         elif not all(callable(getattr(store, name, None)) for name in METHODS):
             raise TypeError(f"A store browser shows a gw.Store, not {type(store).__name__}.")
         try:

@@ -70,15 +70,10 @@ class Asking(Held):
         Example:
             >>> gpt.next_logits("Once upon a").argmax()     # doctest: +SKIP
         """
-        import torch
-
-        from gptwidgets.kernel import device as devices
-        from gptwidgets.kernel.forward import Reader
+        from gptwidgets.kernel.forward import reading
 
         ids = self._prompt(prompt)
-        reader = Reader(self, reuse=reuse)
-        said = f"There is not enough memory to read {len(ids):,} tokens on {self.device}: shorten the text."
-        with devices.memory_in_words(said), torch.inference_mode():
+        with reading(self, ids, reuse=reuse) as reader:
             logits = reader.begin(ids)[0].float().cpu().numpy().copy()
             reader.close([ids])
         return logits

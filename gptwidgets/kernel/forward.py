@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gptwidgets.errors import ClosedError
+from gptwidgets.kernel import device as devices
 from gptwidgets.kernel.cache import copy_prefix, new_cache, take_rows
 from gptwidgets.kernel.prefill import evaluation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from torch import Tensor
 
@@ -127,3 +128,35 @@ class Reader:
         if self._reuse and cache is not None and texts:
             with suppress(ClosedError):
                 self._gpt.prefixes.put(cache, texts)
+
+
+@contextmanager
+def reading(
+    gpt: Asking, ids: Sequence[int], cancel: CancelToken | None = None, *, reuse: bool = True
+) -> Generator[Reader]:
+    """A reader for one text, which holds nothing any more when the block ends, however it ends.
+
+    A notebook keeps the last error with its frames; what a frame still named there would take the memory
+    that the next try needs.
+
+    Args:
+        gpt: who reads.
+        ids: the text, for the error's sentence.
+        cancel: see `Reader`.
+        reuse: see `Reader`.
+
+    Raises:
+        OutOfMemory: instead of what the allocators say; what earlier runs had read is let go, too.
+    """
+    reader = Reader(gpt, cancel, reuse=reuse)
+    said = f"There is not enough memory to read {len(ids):,} tokens on {gpt.device}: shorten the text."
+    with devices.memory_in_words(said):
+        try:
+            with torch.inference_mode():
+                yield reader
+        except Exception as error:
+            if devices.is_out_of_memory(error):
+                gpt.prefixes.clear()
+            raise
+        finally:
+            reader.close()

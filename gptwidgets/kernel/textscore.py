@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from gptwidgets.kernel import device as devices
 from gptwidgets.kernel.choosing import BITS
-from gptwidgets.kernel.forward import Reader
+from gptwidgets.kernel.forward import reading
 from gptwidgets.kernel.worker import Report
 
 if TYPE_CHECKING:
@@ -123,16 +122,15 @@ def score(
     piece = max(1, min(512, NUMBERS // V))
     whole = np.full((T, 1 + k), -1, np.int32)  # rank, alternatives
     parts = np.full((T, 2 + k), np.nan, np.float32)  # logprob, entropy, their logprobs
-    reader = Reader(gpt, cancel)
-    said = f"There is not enough memory to read {T:,} tokens on {gpt.device}: shorten the text."
-    with devices.memory_in_words(said), torch.inference_mode():
+    with reading(gpt, ids, cancel) as reader:
         for start in range(0, T, piece):
             if cancel is not None:
                 cancel.check()
-            logits = reader.read(text[:, start : start + piece].to(gpt.device), last=0)[0]
-            wanted = text[0, start + 1 : start + 1 + len(logits)].to(logits.device)
+            wanted = text[0, start + 1 : start + 1 + piece]
             at = slice(start + 1, start + 1 + len(wanted))
-            whole[at], parts[at] = _look_up(logits[: len(wanted)], wanted, k)
+            read = text[:, start : start + piece].to(gpt.device)
+            # the logits get no name here, where an error would keep them
+            whole[at], parts[at] = _look_up(reader.read(read, last=0)[0], wanted, k)
             if progress is not None:
                 progress(Report("scoring", min(start + piece, T), T, "tokens"))
         reader.close([list(ids)])
@@ -152,9 +150,15 @@ def score(
 
 
 def _look_up(logits: Tensor, ids: Tensor, k: int) -> tuple[Any, Any]:
-    """Of t places: (rank, k ids) and (logprob, entropy, k logprobs) as arrays [t, 1 + k] and [t, 2 + k]."""
-    raw = logits.float().log_softmax(-1)  # [t, V]
-    mine = raw.gather(-1, ids[:, None])
+    """Of t places: (rank, k ids) and (logprob, entropy, k logprobs) as arrays [t, 1 + k] and [t, 2 + k].
+
+    Args:
+        logits: [t, V], or one more for what comes after the text.
+        ids: the t tokens that stand there.
+        k: how many alternatives.
+    """
+    raw = logits[: len(ids)].float().log_softmax(-1)  # [t, V]
+    mine = raw.gather(-1, ids.to(raw.device)[:, None])
     top, best = raw.topk(k)
     rank = (raw > mine).sum(-1, keepdim=True)
     entropy = -(raw.exp() * raw.clamp_min(-1e30)).sum(-1, keepdim=True) * BITS

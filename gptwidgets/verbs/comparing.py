@@ -177,8 +177,8 @@ def compare(rows: Iterable[Mapping[str, Any]]) -> Comparison:
         ValueError: none, or more than eight.
 
     Example:
-        >>> compare([{"name": "gpt2", "parameters": 124_439_808}]).table.loc["gpt2", "parameters"]
-        124439808.0
+        >>> compare([{"name": "gpt2", "parameters": 124_439_808}]).table["parameters"].tolist()
+        [124439808.0]
     """
     found: Sequence[Mapping[str, Any]] = tuple(rows)
     if not 1 <= len(found) <= MOST:

@@ -8,21 +8,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gptwidgets.errors import StoreError, UnknownModelError
-from gptwidgets.kernel import memory, needs
+from gptwidgets.kernel import needs
 from gptwidgets.kernel.memory import gigabytes
 from gptwidgets.kernel.shape import Shape, get, text_part
 from gptwidgets.store.folders import manifest
+from gptwidgets.verbs.places import BYTES, Place, dtype_at, places
 
 if TYPE_CHECKING:
     import torch
 
-BILLION = 1_000_000_000
 WORKSPACE = 34_000_000  # cuBLAS's, on a GPU
-_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
-_SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 @dataclass(frozen=True)
@@ -122,12 +120,12 @@ def fit(
     T = context or min(needs.TYPICAL_LENGTH, shape.context or needs.TYPICAL_LENGTH)
     tries: list[Fit] = []
     for place in places(device) if at is None else at:
-        chosen = _dtype(dtype, place.kind, parameters, checkpoint)
+        chosen = dtype_at(dtype, place.kind, parameters, checkpoint)
         found = needs.reckon(
             shape,
             needs.Habits.of(config),
             parameters=parameters,
-            itemsize=_BYTES[chosen],
+            itemsize=BYTES[chosen],
             tokens=T,
             batch=batch,
             cache=True,
@@ -137,7 +135,7 @@ def fit(
         here = place.kind == "cpu" and "torch" in sys.modules  # what is free knows of it
         besides = needs.process(shape) if place.kind == "cpu" else WORKSPACE
         total = found.total + besides
-        mapped = parameters * _BYTES[checkpoint] if checkpoint and checkpoint != chosen else 0
+        mapped = parameters * BYTES[checkpoint] if checkpoint and checkpoint != chosen else 0
         needed = total - (needs.LIBRARIES if here else 0)
         fits = needed <= place.memory.free
         tries.append(
@@ -167,39 +165,6 @@ def fit(
 
 
 _ESTIMATE = " This is an estimate from its {parameters:,} parameters: its configuration is not known."
-
-
-class Place(NamedTuple):
-    """A device to try.
-
-    Attributes:
-        device: its name.
-        kind: "cpu", "cuda", "mps".
-        words: what people call it.
-        memory: what it has.
-    """
-
-    device: str
-    kind: str
-    words: str
-    memory: memory.Memory
-
-
-def places(device: Any = "auto") -> list[Place]:
-    """The devices to try and what is free there now, best first; without torch where there is but the CPU.
-
-    Example:
-        >>> places("cpu")[0].words
-        'the CPU'
-    """
-    if str(device) == "cpu" or (device == "auto" and not memory.gpu_possible()):
-        return [Place("cpu", "cpu", "the CPU", memory.on_machine(memory.cgroup_free()))]
-    from gptwidgets.kernel import device as devices
-
-    return [
-        Place(str(found), found.type, devices.describe(found), devices.available(found))
-        for found in devices.candidates(device)
-    ]
 
 
 def _shape(config: Mapping[str, Any], parameters: int | None, name: str) -> tuple[Shape, int, bool]:
@@ -266,24 +231,7 @@ def _said(config: Mapping[str, Any]) -> str | None:
 
 
 def _known(dtype: str | None) -> str | None:
-    return dtype if dtype in _BYTES else None
-
-
-def _dtype(dtype: Any, kind: str, parameters: int, checkpoint: str | None) -> str:
-    """The arithmetic, as `gw.load` chooses it."""
-    if not isinstance(dtype, str):  # torch's own, and so torch is here
-        from gptwidgets.kernel import device as devices
-
-        dtype = devices.name_of(devices.pick_dtype(dtype, devices.torch.device(kind), parameters, None)[0])
-    dtype = _SHORT.get(dtype, dtype)
-    if dtype == "auto":
-        if kind == "cpu" and parameters <= BILLION:
-            return "float32"
-        # a file of another kind, such as GGUF, is converted to this
-        return checkpoint or ("float32" if parameters <= BILLION else "bfloat16")
-    if dtype not in _BYTES:
-        raise ValueError(f'There is no dtype "{dtype}"; use "auto", "float32", "bfloat16" or "float16".')
-    return dtype
+    return dtype if dtype in BYTES else None
 
 
 def _why(name: str, needed: int, dtype: str, place: Place, *, T: int, fits: bool, trained: int | None) -> str:
@@ -296,7 +244,7 @@ def _why(name: str, needed: int, dtype: str, place: Place, *, T: int, fits: bool
     )
     if not fits:
         shorter = "" if T <= 128 else ", a shorter context"
-        narrower = ', dtype="bfloat16"' if _BYTES[dtype] > 2 else ""
+        narrower = ', dtype="bfloat16"' if BYTES[dtype] > 2 else ""
         said += (
             f" Close other models (gpt.close()) and notebooks, or choose a smaller model{narrower}{shorter}."
         )

@@ -1,6 +1,6 @@
 """Takes README's pictures anew, from the real widget in a real browser: `make pictures`.
 
-    python -m tests.e2e.pictures [heatmap long_text playground store]
+python -m tests.e2e.pictures [heatmap long_text playground store]
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from gptwidgets.kernel.sampling import Sampling
 from gptwidgets.kernel.shape import Shape
 from gptwidgets.store import install
 from gptwidgets.verbs import fitting
-from gptwidgets.verbs.fitting import Place, fit
+from gptwidgets.verbs.fitting import fit
+from gptwidgets.verbs.places import Place
 from tests.kernel.tiny_models import INTERFACE, make, tiny
 from tests.verbs.allocations import peak
 

@@ -31,7 +31,7 @@ def check(folder: Path, listing: Listing, card: str, licence: str, watch: Watch 
         (name, passed, reason) of each check; a reason says what to do.
     """
     watch.tell("looking at its files", 0, None, "checks")
-    found = [*safety.examine(folder, watch), _licence(folder, licence), _card(card)]
+    found = [*safety.examine(folder, watch=watch), _licence(folder, licence), _card(card)]
     if not all(passed for _name, passed, _reason in found[:3]):  # what is not safe is not opened
         from gptwidgets.verbs.check_child import NAMES
 
@@ -43,9 +43,10 @@ def check(folder: Path, listing: Listing, card: str, licence: str, watch: Watch 
 
 
 def _licence(folder: Path, licence: str) -> Result:
-    if licence.lower() in licences.OPEN:
+    if licences.is_known(licence):
         return ("licence is known", True, f"{licence} is a licence that is known.")
-    words = [path.name for path in folder.iterdir() if path.name.lower().startswith(("licen", "notice"))]
+    papers = (path for path in sorted(folder.iterdir()) if path.name.lower().startswith(("licen", "copying")))
+    words = [path.name for path in papers if path.is_file() and path.stat().st_size > 0]
     if licence.startswith("LicenseRef-") and words:
         return ("licence is known", True, f'Its licence lies in "{words[0]}".')
     how = (

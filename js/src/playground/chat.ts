@@ -62,12 +62,12 @@ function row({ traits }: Play, i: number): Child {
   );
 }
 
-/** The next message: it sends what the model answered along, as its own. */
-function reply(play: Play): Child {
-  const { traits, story } = play;
-  const send = (): void => {
-    const content = field.value.trim();
-    if (content === "" || play.running.peek()) return;
+/** Lets the model answer: what was typed goes to it, with its own last answer before; else the talk as it stands. */
+export function send(play: Play): void {
+  const { traits, story, reply: draft } = play;
+  const content = draft.peek().trim();
+  if (play.running.peek()) return;
+  if (content !== "") {
     const said: Message[] = [...traits.messages.peek()];
     if (answered(play)) {
       const text = story
@@ -85,28 +85,43 @@ function reply(play: Play): Child {
     batch(() => {
       traits.messages.value = [...said, { role: "user", content }];
       traits.token.value = null;
+      draft.value = "";
     });
-    field.value = "";
-    run(play);
+  }
+  run(play);
+}
+
+/** The next message. */
+function reply(play: Play): Child {
+  const go = (): void => {
+    play.reply.value = field.value;
+    if (field.value.trim() !== "") send(play);
   };
   const field = h("textarea", {
     rows: 1,
     dir: "auto",
     "aria-label": "Your message",
     placeholder: "Your message; Enter sends it",
-    oninput: () => heighten(field),
+    oninput: () => {
+      play.reply.value = field.value;
+      heighten(field);
+    },
     onkeydown: (event: KeyboardEvent) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       event.stopPropagation();
-      send();
+      go();
     },
   }) as HTMLTextAreaElement;
+  follow(() => {
+    if (field.value !== play.reply.value) field.value = play.reply.value;
+    queueMicrotask(() => heighten(field));
+  });
   return h(
     "div.gw-message.gw-reply",
     {},
     h("span.gw-role", {}, "You"),
     field,
-    button("Send", send, { disabled: () => play.running.value }),
+    button("Send", go, { disabled: () => play.running.value }),
   );
 }

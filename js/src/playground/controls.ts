@@ -2,6 +2,7 @@
 import type { Signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
 import { button, choice, type Key, type Options, pick, sizeAndKeys, toggle } from "../ui";
+import { send } from "./chat";
 import { legend } from "./legend";
 import type { Mode, Play } from "./play";
 import { presets } from "./presets";
@@ -26,6 +27,7 @@ const KEYS: readonly Key[] = [
   ["Tree", "← → ↑ ↓", "walk"],
   ["", "Enter", "continue"],
   ["", "F2", "name"],
+  ["", "C, Ctrl + click", "compare side by side"],
   ["", "Delete", "prune, and bring back"],
 ];
 
@@ -87,7 +89,7 @@ export function controls(play: Play): Child {
         () =>
           running.value
             ? button("Stop", () => void ask("stop"), { class: "gw-button gw-accent gw-run" })
-            : button("Run", () => run(play), {
+            : button("Run", () => (mode.peek() === "chat" ? send(play) : run(play)), {
                 class: "gw-button gw-accent gw-run",
                 disabled: away,
                 title: "Go on from the prompt (Ctrl + Enter)",

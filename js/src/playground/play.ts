@@ -39,6 +39,12 @@ export interface Play extends Omit<Shared, "ends"> {
   readonly mode: ReadonlySignal<Mode>;
   /** The nodes whose paths stand side by side. */
   readonly shown: ReadonlySignal<readonly string[]>;
+  /** Nodes that were marked: where one of them is shown, the others stand beside it. */
+  readonly marked: Signal<ReadonlySet<string>>;
+  /** Marks a node, or lets it go. */
+  readonly mark: (leaf: string) => void;
+  /** What was typed as the next message of a talk, and not sent. */
+  readonly reply: Signal<string>;
   /** What went wrong with something that was asked for here; "" where nothing did. */
   readonly said: Signal<string>;
   readonly running: ReadonlySignal<boolean>;
@@ -86,6 +92,7 @@ export function playOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Pl
   const { traits, story } = parts;
   const said = signal("");
   const scoring = signal(false);
+  const marked = signal<ReadonlySet<string>>(new Set());
   // A value that cannot be is put right by its trait; here stands why.
   const refused = ({ content }: Answer): void => {
     said.value = String(content["message"]);
@@ -104,7 +111,14 @@ export function playOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Pl
     pointed: signal<Spot | null>(null),
     scoring,
     mode: computed(() => (scoring.value ? "score" : traits.chat.value ? "chat" : "text")),
-    shown: computed(() => together(story, traits.leaf.value)),
+    shown: computed(() => together(story, traits.leaf.value, marked.value)),
+    marked,
+    mark(leaf) {
+      const fresh = new Set(marked.peek());
+      if (!fresh.delete(leaf) && story.entries.peek().has(leaf)) fresh.add(leaf);
+      marked.value = fresh;
+    },
+    reply: signal(""),
     said,
     // What a notebook was saved with, or a kernel died of, goes on no more.
     running: computed(() => traits.status.value === "running" && parts.connection.value !== "silent"),
@@ -137,11 +151,16 @@ export function playOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Pl
   };
 }
 
-/** What one run wrote together with a node, in its order; the node alone where it was written alone. */
-function together({ entries }: Story, leaf: string): readonly string[] {
+/**
+ * What stands beside a node, in the order of the tree: where it is marked, the other marked ones; else what was
+ * written with it in one run; else nothing.
+ */
+function together({ entries }: Story, leaf: string, marked: ReadonlySet<string>): readonly string[] {
   const all = entries.value;
   const sequence = all.get(leaf)?.sequence;
   if (!all.has(leaf)) return [];
+  const others = [...all.keys()].filter((id) => marked.has(id));
+  if (marked.has(leaf) && others.length > 1) return others;
   if (!sequence) return [leaf];
   return [...all.values()]
     .filter((entry) => entry.sequence === sequence && (!entry.pruned || entry.id === leaf))

@@ -1,7 +1,7 @@
 // What is written: one text, or those of one run side by side, which begin at one line and show where they part.
 import { computed } from "@preact/signals-core";
 import { type Child, follow, h } from "../dom";
-import { button } from "../ui";
+import { button, iconButton } from "../ui";
 import { markdown } from "./markdown";
 import type { Play } from "./play";
 import { pathSource } from "./source";
@@ -84,12 +84,12 @@ function blank({ traits, running }: Play): string {
 
 /** Which of the texts it is: its setting or seed, and how it ended. */
 function header(play: Play, leaf: string, leaves: readonly string[]): Child {
-  const { story, traits, show } = play;
+  const { story, traits, show, marked, mark } = play;
   const entry = (): Entry | undefined => story.entries.value.get(leaf);
   const rules = leaves.map((one) => story.entries.peek().get(one)?.sampling ?? {});
   const told = (): string => {
     const own = entry();
-    const parts = [differing(own?.sampling ?? {}, rules)];
+    const parts = [own?.name ?? "", differing(own?.sampling ?? {}, rules)];
     if (typeof own?.seed === "number") parts.push(`seed ${own.seed}`);
     parts.push(play.state(own));
     return parts.filter(Boolean).join(" · ");
@@ -101,6 +101,7 @@ function header(play: Play, leaf: string, leaves: readonly string[]): Child {
       title: "This one: it is continued, named, and shown in the tree",
       "aria-pressed": () => traits.leaf.value === leaf,
     }),
+    () => marked.value.has(leaf) && iconButton("close", "Compare it no more", () => mark(leaf)),
   );
 }
 
@@ -117,6 +118,7 @@ const SHORT: Readonly<Record<string, string>> = {
 /** What of a setting is not the same in all: "T 0.7 · p 0.9". */
 export function differing(own: Rules, all: readonly Rules[]): string {
   return Object.entries(SHORT)
+    .filter(([name]) => own[name as keyof Rules] !== undefined) // who edits has no rules
     .filter(([name]) => new Set(all.map((one) => one[name as keyof Rules])).size > 1)
     .map(([name, short]) => `${short} ${own[name as keyof Rules]}`)
     .join(" · ");

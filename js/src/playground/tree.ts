@@ -2,7 +2,7 @@
 // to the one where it ends, and a line to what it goes on from. Rows keep their order, so that nothing jumps.
 import { computed, signal } from "@preact/signals-core";
 import { type Child, follow, h } from "../dom";
-import { toggle } from "../ui";
+import { button, toggle } from "../ui";
 import type { Play } from "./play";
 import type { Entry } from "./traits";
 
@@ -40,7 +40,7 @@ export function rows(
 const WORDS = 40; // tokens of a row that is being written
 
 export function tree(play: Play): Child {
-  const { story, traits, ask, show } = play;
+  const { story, traits, ask, show, marked, mark } = play;
   const hidden = signal(false);
   const naming = signal("");
   const list = computed(() => rows(story.entries.value, hidden.value, (id) => story.tokens(id).length));
@@ -96,12 +96,14 @@ export function tree(play: Play): Child {
         "aria-selected": () => traits.leaf.value === id,
         "aria-label": () => {
           void story.grown.value;
-          return `${named.value}, ${story.tokens(id).length} tokens, ${play.state(entry) || entry.kind}`;
+          const facts = [named.value, `${story.tokens(id).length} tokens`, play.state(entry) || entry.kind];
+          return [...facts, ...(marked.value.has(id) ? ["marked to compare"] : [])].join(", ");
         },
+        "data-marked": () => marked.value.has(id),
         "data-kind": entry.kind,
         "data-pruned": entry.pruned === true,
         "data-running": () => play.state(entry) === "writing",
-        onclick: () => show(id),
+        onclick: (event: MouseEvent) => (event.ctrlKey || event.metaKey ? beside(id) : show(id)),
         ondblclick: () => {
           naming.value = id;
         },
@@ -121,10 +123,14 @@ export function tree(play: Play): Child {
       }),
     );
   };
+  /** Puts a node beside the shown one, or takes it away from there. */
+  const beside = (id: string): void => {
+    const leaf = traits.leaf.peek();
+    if (!marked.peek().has(leaf) && leaf !== id) mark(leaf);
+    mark(id);
+  };
   const go = (to: Row | undefined): void => {
-    if (!to) return;
-    show(to.entry.id);
-    host.querySelector(`[id="${play.id}-tree-${to.entry.id}"]`)?.scrollIntoView({ block: "nearest" });
+    if (to) show(to.entry.id);
   };
   const onkeydown = (event: KeyboardEvent): void => {
     if (event.target !== host || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -139,6 +145,7 @@ export function tree(play: Play): Child {
       Home: () => go(now[0]),
       End: () => go(now.at(-1)),
       Enter: () => here && void ask("continue", { leaf: here.entry.id }),
+      c: () => here && mark(here.entry.id),
       Delete: () => here && void ask("prune", { node: here.entry.id, pruned: here.entry.pruned !== true }),
       F2: () => {
         naming.value = here?.entry.id ?? "";
@@ -166,6 +173,12 @@ export function tree(play: Play): Child {
     },
     () => list.value.length === 0 && h("p.gw-quiet", {}, "Every run, branch and edit is kept here."),
   );
+  // The row of what is shown is seen, also where Python or a new run chose it; the notebook stays where it is.
+  follow(() => {
+    void structure.value;
+    const { value: leaf } = traits.leaf;
+    queueMicrotask(() => reveal(host, host.querySelector(`[id="${play.id}-tree-${leaf}"]`)));
+  });
   return h(
     "section.gw-branches",
     { "aria-label": "Branches" },
@@ -175,10 +188,21 @@ export function tree(play: Play): Child {
       h("h3", {}, "Branches"),
       h("span.gw-quiet", {}, "over the length of the text, in tokens"),
       h("span.gw-push"),
+      button("Side by side", () => mark(traits.leaf.peek()), {
+        title: "Mark this text: marked ones stand side by side (Ctrl + click on another, or C)",
+        disabled: () => !story.entries.value.has(traits.leaf.value),
+        "aria-pressed": () => marked.value.has(traits.leaf.value),
+      }),
       () => pruned.value && toggle("Pruned ones", "Show what was pruned or cleared, too", hidden),
     ),
     host,
   );
+}
+
+function reveal(host: HTMLElement, row: Element | null): void {
+  if (!row) return;
+  const [inner, outer] = [row.getBoundingClientRect(), host.getBoundingClientRect()];
+  host.scrollTop += Math.min(0, inner.top - outer.top) + Math.max(0, inner.bottom - outer.bottom);
 }
 
 const label = (entry: Entry): string => {

@@ -74,7 +74,53 @@ describe("texts side by side", () => {
   });
 });
 
+describe("texts that are compared", () => {
+  it("stand side by side, whichever of them is shown, until one is taken out", async () => {
+    const { model, root } = await written();
+    const nodes = [
+      { ...WRITTEN, running: false, sampling: { temperature: 1 } },
+      entry("v", { parent: "w", at: 2, seed: 2, name: "mine", sampling: { temperature: 0 } }),
+      entry("e", { parent: "w", at: 2, seed: null, kind: "edited" }),
+    ];
+    tell(model, 3, [part("w", 2, [3]), part("v", 0, [4]), part("e", 0, [7])], nodes);
+    const heads = (): (string | null)[] => all(root, ".gw-column .gw-bar").map((one) => one.textContent);
+    const row = (id: string): Element | null => root.querySelector(`[role=treeitem][id$="tree-${id}"]`);
+    expect(heads()).toEqual([]);
+    row("v")?.dispatchEvent(new MouseEvent("click", { ctrlKey: true, bubbles: true }));
+    expect(heads()).toEqual(["T 1 · seed 1", "mine · T 0 · seed 2"]);
+    expect(all(root, ".gw-differs").map((span) => span.textContent)).toEqual(["a", "day"]);
+    expect(row("v")?.getAttribute("aria-label")).toContain("marked to compare");
+    (all(root, ".gw-column .gw-bar .gw-button")[2] as HTMLElement).click();
+    await settled();
+    expect(model.get("leaf")).toBe("v");
+    expect(heads().length).toBe(2);
+    (row("e") as HTMLElement).click();
+    expect(heads()).toEqual([]);
+    press(root.querySelector("[role=tree]") as HTMLElement, "c");
+    expect(heads()).toEqual(["T 1 · seed 1", "mine · T 0 · seed 2", "edited"]);
+    button(root, "Compare it no more").click();
+    expect(heads()).toEqual(["mine · T 0 · seed 2", "edited"]);
+    button(root, "Side by side").click();
+    expect(heads()).toEqual([]);
+  });
+});
+
 describe("the tree", () => {
+  it("shows the row of what is shown, wherever that was chosen", async () => {
+    const { model, root } = await written();
+    const tree = root.querySelector("[role=tree]") as HTMLElement;
+    const rect =
+      (top: number): (() => DOMRect) =>
+      () =>
+        new DOMRect(0, top, 100, 20);
+    tree.getBoundingClientRect = rect(0);
+    (tree.querySelector('[id$="tree-w"]') as HTMLElement).getBoundingClientRect = rect(70);
+    model.hear({ leaf: "p" });
+    model.hear({ leaf: "w" });
+    await settled();
+    expect(tree.scrollTop).toBe(70);
+  });
+
   it("is walked, named and pruned by keys", async () => {
     const { model, root } = await written();
     tell(model, 3, [part("v", 0, [4])], [entry("v", { parent: "w", at: 2, preview: " day" })]);
@@ -133,6 +179,18 @@ describe("modes", () => {
       { role: "user", content: "And?" },
     ]);
     expect(model.sent.map((message) => message.kind)).toContain("run");
+  });
+
+  it("chat sends what was typed when Run is pressed, too", async () => {
+    const model = fakeModel({ ...READY, chat: true, messages: [] });
+    const root = show(model);
+    const field = root.querySelector(".gw-reply textarea") as HTMLTextAreaElement;
+    field.value = "Name two colours.";
+    field.dispatchEvent(new Event("input"));
+    button(root, "Run").click();
+    await settled();
+    expect(model.get("messages")).toEqual([{ role: "user", content: "Name two colours." }]);
+    expect(field.value).toBe("");
   });
 });
 

@@ -38,7 +38,8 @@ class Sampling:
 
     Raises:
         ValueError: a number outside its range, with the range.
-        TypeError: something that is no such number or text; an unknown name, with the nearest one.
+        TypeError: something that is no such number or text; an unknown name (`replace` and `from_dict` say
+            the nearest one).
 
     Example:
         >>> Sampling(temperature=0.7, stop="\n").stop

@@ -108,7 +108,12 @@ def submit(database: Database, name: str, *, watch: Watch = NOBODY) -> list[chec
     _need_owner(database, draft, "submit it")
     said = (draft.manifest or {}).get("words", {})
     results = check(
-        folder_of(draft), listing, said.get("card", listing.card), said.get("licence", listing.licence), watch
+        folder_of(draft),
+        listing.name,
+        said.get("card", listing.card),
+        said.get("licence", listing.licence),
+        files=draft.files,
+        watch=watch,
     )
     with database.writing("submit", listing.name, draft.id):
         checks.save(database, draft.id, listing.name, results)

@@ -5,7 +5,7 @@ A listing shows its newest published version (see listings.py); `refresh` sees t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -84,7 +84,14 @@ def describe(database: Database, name: str, words: Words) -> None:
         write_words(connection, found.id, words, found.architecture)
 
 
-def set_status(database: Database, version_id: int, status: str, words: str | None = None) -> None:
+def set_status(
+    database: Database,
+    version_id: int,
+    status: str,
+    words: str | None = None,
+    *,
+    only: Collection[str] = schema.STATUSES,
+) -> None:
     """Moves a version on: submitted, published, rejected, withdrawn; its listing follows.
 
     Args:
@@ -92,10 +99,21 @@ def set_status(database: Database, version_id: int, status: str, words: str | No
         version_id: which.
         status: one of `schema.STATUSES`.
         words: of whoever reviewed it; None leaves them.
+        only: what its status must be, now that nobody else can change it.
+
+    Raises:
+        StoreError: it is published and can only be withdrawn, or somebody else has moved it on meanwhile.
     """
     table, found = schema.version, version(database, version_id)
     with database.writing(status, found.name, version_id, before=found.status) as connection:
         lock(connection, found.listing_id)
+        now = connection.scalar(select(table.c.status).where(table.c.id == version_id))
+        if now in {"published", "withdrawn"} and status != "withdrawn":
+            raise StoreError(
+                f'"{found.name}" {found.revision} is {now} and never changes; publish a new version.'
+            )
+        if now not in only:
+            raise StoreError(f'"{found.name}" {found.revision} is {now} by now; look at it again.')
         changed = {"status": status} if words is None else {"status": status, "words": words}
         connection.execute(update(table).where(table.c.id == version_id).values(changed))
         refresh(connection, found.listing_id)

@@ -1,21 +1,33 @@
-"""Where the files of published models lie: beside a store's own file, or in a folder that a class shares."""
+"""Where the files of published models lie: beside a store's own file, or in a folder that a class shares.
+
+That of a version is `published/<name>/<revision>`; it is made in one step and never changes.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gptwidgets.errors import InstallError, StoreError
+from gptwidgets.errors import ChecksumError, InstallError, StoreError
+from gptwidgets.store import paths, safety
+from gptwidgets.store.folders import NOBODY, Watch
 
 if TYPE_CHECKING:
     from gptwidgets.store.database import Database
+    from gptwidgets.store.listings import Version
 
 VARIABLE = "GPTWIDGETS_STORE_FILES"
 
+# A store in memory has its files in a temporary folder, for as long as it lives.
+_TEMPORARY: weakref.WeakKeyDictionary[Database, Path] = weakref.WeakKeyDictionary()
+
 
 def root(database: Database) -> Path:
-    """The folder that a store's models are published to.
+    """The folder that a store's models are published to; it is there, and can be written.
 
     Raises:
         StoreError: there is none; says how to have one.
@@ -27,13 +39,21 @@ def root(database: Database) -> Path:
                 f"The files of a shared store lie in a folder that all can reach: set {VARIABLE} to it, here "
                 "and where they are installed."
             )
-        return Path(named).expanduser()
-    if database.memory:
-        raise StoreError(
-            "This store lives in memory, and what is published there is gone when it is closed: open one in "
-            "a file."
-        )
-    return Path(str(database.url.database)).resolve().parent / "published"
+        folder = Path(named).expanduser()
+    elif database.memory:
+        if database not in _TEMPORARY:
+            made = _TEMPORARY[database] = Path(tempfile.mkdtemp(prefix="gptwidgets-"))
+            weakref.finalize(database, shutil.rmtree, made, ignore_errors=True)
+        folder = _TEMPORARY[database]
+    else:
+        folder = Path(str(database.url.database)).resolve().parent / "published"
+    try:
+        return paths.writable(folder)
+    except InstallError as error:
+        if not database.shared:
+            raise
+        what = str(error).split(";", maxsplit=1)[0]
+        raise StoreError(f"{what}; set {VARIABLE} to a folder that all can write to.") from None
 
 
 def kept(database: Database, folder: Path) -> str:
@@ -56,3 +76,22 @@ def located(path: str) -> Path:
             f"The files of this store lie in a folder that is shared: set {VARIABLE} to it, and try again."
         )
     return Path(named).expanduser() / found
+
+
+def place(version: Version) -> Path:
+    """The folder of a version's files, be they as they were or not."""
+    return located(str(version.source["path"]))
+
+
+def verified(version: Version, watch: Watch = NOBODY) -> Path:
+    """The folder of a version's files, each of which is as the store pinned it.
+
+    Raises:
+        ChecksumError: one is not; says which.
+        InstallError: nobody has said where the folder is.
+    """
+    folder = place(version)
+    fault = next(safety.changes(folder, version.files, watch), None)
+    if fault is not None:
+        raise ChecksumError(f"{version.name} {version.revision} is not as it was published: {fault}")
+    return folder

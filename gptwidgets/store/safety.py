@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gptwidgets.errors import UnsafeModelError
 from gptwidgets.store import leaks
 from gptwidgets.store.folders import MANIFEST, NOBODY, Watch, manifest, sha256
 from gptwidgets.store.hubfiles import INDEX, check_safetensors, safe_name
-from gptwidgets.store.listings import File
+
+if TYPE_CHECKING:
+    from gptwidgets.store.listings import File
 
 Result = tuple[str, bool, str]  # a check's name, whether it passed, and why
 

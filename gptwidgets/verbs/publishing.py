@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
 from gptwidgets.errors import ChecksumError, RefusedError, StoreError
-from gptwidgets.store import cards, checks, filing, folders, listings, people, published, schema
+from gptwidgets.store import checks, filing, folders, listings, people, published, reviews, schema, stating
 from gptwidgets.store.database import Database
 from gptwidgets.store.describing import describe_folder
 from gptwidgets.store.folders import NOBODY, Watch
 from gptwidgets.store.listings import Facts, File, Listing, Version, Words
-from gptwidgets.store.staging import need_room, staged
+from gptwidgets.store.staging import locked, staged
+from gptwidgets.verbs import bringing
 from gptwidgets.verbs.checking import check
-
-NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,94}[a-z0-9])?")
 
 
 def publish(
@@ -41,84 +35,89 @@ def publish(
     """Makes a draft; see `gw.Store.publish`. The files are copied, hashed and moved into place in one step.
 
     Raises:
-        StoreError: something is missing or taken; says what to do.
+        StoreError: something is missing or taken; says what to do, before anything is copied.
     """
-    if not NAME.fullmatch(name):
-        raise StoreError(
-            'A model is called by small letters, digits, ".", "-" and "_", such as "my-gpt"; '
-            f"not {name!r:.80}."
-        )
-    card = cards.checked(card)
-    if not isinstance(licence, str) or not licence.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise StoreError('A licence is named as SPDX names it, such as "MIT" or "Apache-2.0".')
-    words = Words(
-        title=title or name,
+    words = stating.words(
+        stating.name(name),
         publisher=database.user,
-        summary=summary or _sentence(card),
-        licence=licence.strip(),
         card=card,
-        use_cases=tuple(use_cases),
-        languages=tuple(languages),
+        licence=licence,
+        title=title,
+        summary=summary,
+        use_cases=use_cases,
+        languages=languages,
     )
-    revision = _revision(database, name, revision)
-    root = published.root(database) / name
-    with staged(root, revision, watch, there=lambda _folder: False) as stage:
-        if stage is None:
-            raise StoreError(f'"{name}" {revision} is being published by another process; try again.')
-        model = stage / "model"
-        model.mkdir()
-        _bring(gpt_or_folder, model, watch)
-        described = describe_folder(model)
-        sealed = folders.seal(
-            model,
-            {**described.as_manifest(), "name": name, "licence": words.licence, "words": _plain(words)},
-            watch,
+    _revision(database, name, revision)
+    model = bringing.look(gpt_or_folder)
+    root = published.root(database)
+    # Who publishes the same model at the same time waits here, until the draft before is in the database: a
+    # revision that it has is never written over.
+    with locked(root, name, watch):
+        revision = _revision(database, name, revision)
+        with staged(root / name, revision, watch, there=lambda _folder: False) as stage:
+            if stage is None:
+                raise StoreError(f'"{name}" {revision} is being published by another process; try again.')
+            made = stage / "model"
+            made.mkdir()
+            bringing.bring(model, made, watch)
+            described = describe_folder(made)
+            told = {"name": name, "licence": words.licence, "words": _plain(words)}
+            sealed = folders.seal(made, {**described.as_manifest(), **told}, watch)
+        facts = Facts(
+            source={
+                "kind": "folder",
+                "path": published.kept(database, root / name / revision),
+                "files": sealed["files"],
+                "revision": revision,
+            },
+            architecture=described.architecture or "unknown",
+            revision=revision,
+            parameters=described.parameters,
+            context_length=described.context_length,
+            dtype=described.dtype,
+            weight_bytes=described.weight_bytes,
+            config=described.config,
+            manifest=sealed,
+            files=[File(path, file["bytes"], file["sha256"]) for path, file in sealed["files"].items()],
         )
-    facts = Facts(
-        source={
-            "kind": "folder",
-            "path": published.kept(database, root / revision),
-            "files": sealed["files"],
-            "revision": revision,
-        },
-        architecture=described.architecture or "unknown",
-        revision=revision,
-        parameters=described.parameters,
-        context_length=described.context_length,
-        dtype=described.dtype,
-        weight_bytes=described.weight_bytes,
-        config=described.config,
-        manifest=sealed,
-        files=[File(path, file["bytes"], file["sha256"]) for path, file in sealed["files"].items()],
-    )
-    return filing.add(database, name, words, facts)
+        return filing.add(database, name, words, facts)
 
 
 def submit(database: Database, name: str, *, watch: Watch = NOBODY) -> list[checks.Check]:
     """Runs the checks of the newest draft; where all pass, it waits for a reviewer.
+
+    A version that waits already gives way to it.
 
     Raises:
         StoreError: there is no draft of this name.
         RefusedError: it is somebody else's.
     """
     listing = listings.get(database, name)
-    draft = _newest(database, listing, "draft", "rejected")
+    versions = listings.versions(database, listing.id)
+    draft = versions[0] if versions and versions[0].status in {"draft", "rejected"} else None
     if draft is None:
-        raise StoreError(f'"{name}" has no draft; make one with store.publish(…, name="{name}").')
+        waits = versions and versions[0].status == "submitted"
+        already = f'"{name}" {versions[0].revision} waits for a reviewer already' if waits else None
+        how = f'make one with store.publish(…, name="{name}")'
+        raise StoreError(f"{already}." if already else f'"{name}" has no draft; {how}.')
     _need_owner(database, draft, "submit it")
     said = (draft.manifest or {}).get("words", {})
     results = check(
-        folder_of(draft),
+        published.place(draft),
         listing.name,
         said.get("card", listing.card),
         said.get("licence", listing.licence),
         files=draft.files,
         watch=watch,
     )
-    with database.writing("submit", listing.name, draft.id):
+    with database.writing("submit", listing.name, draft.id) as connection:
+        filing.lock(connection, listing.id)
         checks.save(database, draft.id, listing.name, results)
         if all(passed for _name, passed, _reason in results):
-            filing.set_status(database, draft.id, "submitted")
+            filing.set_status(database, draft.id, "submitted", only={"draft", "rejected"})
+            for before in listings.versions(database, listing.id):
+                if before.status == "submitted" and before.id != draft.id:
+                    filing.set_status(database, before.id, "rejected", f"{draft.revision} takes its place.")
     return checks.of(database, listing.id)
 
 
@@ -148,28 +147,32 @@ def queue(database: Database) -> list[dict[str, Any]]:
     return rows
 
 
-def approve(database: Database, name: str, words: str = "") -> None:
-    """Publishes the version that waits.
+def approve(database: Database, name: str, words: str = "", *, watch: Watch = NOBODY) -> None:
+    """Publishes the version that waits, where its files still are as they were checked.
 
     Raises:
         StoreError: none waits, or its files were changed.
         RefusedError: only a reviewer may, and not of a model of his own while there are others.
     """
+    said = reviews.cleaned(words)
     listing, waiting = _waiting(database, name, "approve a model")
-    others = [person for person in people.reviewers(database) if person != database.user]
-    if database.shared and waiting.made_by == database.user and others:
-        raise RefusedError(f"Nobody approves a model of his own; ask {' or '.join(others)}.")
+    if database.shared and waiting.made_by == database.user:
+        others = [person for person in people.reviewers(database) if person != database.user]
+        if others:
+            raise RefusedError(f"Nobody approves a model of his own; ask {' or '.join(others)}.")
+        said = f"{_ALONE} {said}".strip()
     try:
-        folders.check(folder_of(waiting), thorough=True)
-    except ChecksumError:
-        raise StoreError(
-            f'The files of "{name}" were changed since they were checked; publish and submit it anew.'
-        ) from None
+        published.verified(waiting, watch)
+    except ChecksumError as error:
+        raise StoreError(f"{error} What was checked is not what would be published.") from None
     with database.writing("approve", listing.name, waiting.id):
-        filing.set_status(database, waiting.id, "published", words)
-        said = (waiting.manifest or {}).get("words")
-        if said:
-            filing.describe(database, listing.name, Words(**said))
+        filing.set_status(database, waiting.id, "published", said, only={"submitted"})
+        told = (waiting.manifest or {}).get("words")
+        if told and listings.get(database, name).version_id == waiting.id:
+            filing.describe(database, listing.name, Words(**told))
+
+
+_ALONE = "Approved by its own publisher, who is the only reviewer here."
 
 
 def reject(database: Database, name: str, words: str) -> None:
@@ -179,11 +182,12 @@ def reject(database: Database, name: str, words: str) -> None:
         StoreError: none waits, or there are no words.
         RefusedError: only a reviewer may.
     """
-    if not words.strip():
+    said = reviews.cleaned(words)
+    if not said:
         raise StoreError("Say why it is rejected: its publisher reads it, and can do better.")
     listing, waiting = _waiting(database, name, "reject a model")
     with database.writing("reject", listing.name, waiting.id):
-        filing.set_status(database, waiting.id, "rejected", words.strip())
+        filing.set_status(database, waiting.id, "rejected", said, only={"submitted"})
 
 
 def withdraw(database: Database, name: str) -> None:
@@ -193,83 +197,37 @@ def withdraw(database: Database, name: str) -> None:
         RefusedError: it is somebody else's, or of the embedded catalogue.
     """
     listing = listings.get(database, name)
-    found = listings.versions(database, listing.id)
     if listing.origin != "user":
         raise RefusedError(f'"{name}" was not published here; it belongs to the embedded catalogue.')
-    _need_owner(database, found[0], "withdraw it")
-    with database.writing("withdraw", listing.name, listing.id):
-        for version in found:
+    _need_owner(database, listings.version(database, listing.version_id), "withdraw it")
+    with database.writing("withdraw", listing.name, listing.id) as connection:
+        filing.lock(connection, listing.id)
+        for version in listings.versions(database, listing.id):
             if version.status != "withdrawn":
                 filing.set_status(database, version.id, "withdrawn")
-
-
-def folder_of(version: Version) -> Path:
-    """Where the files of a published version, or of a draft, lie."""
-    return published.located(str(version.source["path"]))
 
 
 def _revision(database: Database, name: str, wanted: str | None) -> str:
     """The revision of a new version: the one that is wanted, else the next of v1, v2 and so on."""
     listing = listings.find(database, name)
-    there = [] if listing is None else [found.revision for found in listings.versions(database, listing.id)]
+    versions = [] if listing is None else listings.versions(database, listing.id)
+    if listing is not None:
+        owner = versions[-1].made_by if versions else listing.publisher
+        if listing.origin != "user" or (database.shared and owner != database.user):
+            raise StoreError(f'The name "{name}" is taken, by {owner}; choose another.')
+    there = [found.revision for found in versions]
     if wanted is None:
         n = 1 + sum(found.startswith("v") for found in there)
         while f"v{n}" in there:
             n += 1
         return f"v{n}"
-    if not NAME.fullmatch(wanted):
+    if not stating.NAME.fullmatch(wanted):
         raise StoreError(f'A revision is written in small letters and digits, such as "v2"; not {wanted!r}.')
     if wanted in there:
         raise StoreError(
             f'"{name}" has a version "{wanted}" already, which never changes; give another revision.'
         )
     return wanted
-
-
-def _bring(gpt_or_folder: Any, to: Path, watch: Watch) -> None:
-    if isinstance(gpt_or_folder, str | os.PathLike):
-        _copy(Path(gpt_or_folder).expanduser(), to, watch)
-        return
-    if not hasattr(gpt_or_folder, "model") or not hasattr(gpt_or_folder, "tokenizer"):
-        raise StoreError(
-            f"What is published is a GPT (gw.load(…)) or a folder, not {type(gpt_or_folder).__name__}."
-        )
-    watch.tell("saving", 0, None, "bytes")
-    gpt_or_folder.model.save_pretrained(to, safe_serialization=True)
-    if gpt_or_folder.tokenizer is None:
-        raise StoreError(
-            "A model is published with its tokenizer: load it with gw.load(model=…, tokenizer=…)."
-        )
-    gpt_or_folder.tokenizer.save_pretrained(to)
-
-
-def _copy(folder: Path, to: Path, watch: Watch) -> None:
-    """Copies the files of a folder, as they are: what is wrong with them the checks say."""
-    if not (folder / "config.json").is_file():
-        raise StoreError(f'"{folder}" is no folder of a model: it has no config.json.')
-    files = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-    files = [path for path in files if not path.relative_to(folder).parts[0].startswith(".")]
-    total, done = sum(path.stat().st_size for path in files if path.is_file()), 0
-    need_room(to, total)
-    for path in files:
-        if path.relative_to(folder).as_posix() == folders.MANIFEST:
-            continue
-        if path.is_symlink() and not path.resolve().is_file():
-            raise StoreError(f'"{path}" is a link to nothing; put the file there.')
-        watch.stop()
-        target = to / path.relative_to(folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-        done += path.stat().st_size
-        watch.tell("copying", done, total, "bytes")
-    for path in to.rglob("*"):
-        with suppress(OSError):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-
-
-def _newest(database: Database, listing: Listing, *statuses: str) -> Version | None:
-    versions = listings.versions(database, listing.id)
-    return versions[0] if versions and versions[0].status in statuses else None
 
 
 def _waiting(database: Database, name: str, wanted: str) -> tuple[Listing, Version]:
@@ -284,16 +242,10 @@ def _waiting(database: Database, name: str, wanted: str) -> tuple[Listing, Versi
 
 
 def _need_owner(database: Database, version: Version, wanted: str) -> None:
-    if database.shared and version.made_by != database.user and not people.is_reviewer(database):
+    if database.shared and version.made_by != database.user:
         raise RefusedError(
             f'"{version.name}" is {version.made_by}\'s, and only {version.made_by} may {wanted}.'
         )
-
-
-def _sentence(card: str) -> str:
-    """The first plain sentence of a card."""
-    plain = [line.strip() for line in card.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    return re.split(r"(?<=[.!?])\s", plain[0])[0][:300] if plain else ""
 
 
 def _plain(words: Words) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from gptwidgets.errors import InstallError, RefusedError, StoreError
 from gptwidgets.store import filing, folders, listings, reviews
+from gptwidgets.store import published as published_files
 from gptwidgets.store.database import Database
 from gptwidgets.store.search import Search
 from gptwidgets.store.wish import Wish
@@ -51,6 +52,10 @@ def published(database, files, name="mine", **more):
     return version
 
 
+def files_of(version):
+    return published_files.place(version)
+
+
 def found(database):
     return [row["name"] for row in Search(database).find(Wish(words="mine")).rows]
 
@@ -60,7 +65,7 @@ def test_a_draft_has_its_facts_and_the_hash_of_each_file_and_nobody_finds_it(dat
     assert (draft.status, draft.revision, draft.architecture) == ("draft", "v1", "gpt2")
     assert {file.path for file in draft.files} == {"config.json", "model.safetensors", "tokenizer.json"}
     assert all(len(file.sha256) == 64 for file in draft.files)
-    folders.check(publishing.folder_of(draft), thorough=True)
+    folders.check(files_of(draft), thorough=True)
     assert found(database) == []
 
 
@@ -74,7 +79,8 @@ def test_from_draft_to_everybody(database, files, works):
     assert found(database) == ["mine"]
     listing = listings.get(database, "mine")
     assert (listing.card, listing.summary) == (CARD, "It says little.")
-    assert listings.versions(database, listing.id)[0].words == "Good."
+    alone = "Approved by its own publisher, who is the only reviewer here. "
+    assert listings.versions(database, listing.id)[0].words == (alone if database.shared else "") + "Good."
 
 
 def test_a_check_that_fails_blocks_and_says_what_to_do(database, files, works):
@@ -119,7 +125,7 @@ def test_a_published_version_never_changes(database, files, works):
 def test_files_that_were_changed_after_the_checks_are_not_published(database, files, works):
     draft = publish(database, files)
     publishing.submit(database, "mine")
-    path = publishing.folder_of(draft) / "model.safetensors"
+    path = files_of(draft) / "model.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -148,7 +154,7 @@ def test_withdrawn_it_is_found_no_more_and_its_files_stay(database, files, works
     reviews.write(database, version.id, 5, "Dear to me.")
     publishing.withdraw(database, "mine")
     assert found(database) == []
-    folders.check(publishing.folder_of(version), thorough=True)
+    folders.check(files_of(version), thorough=True)
     with pytest.raises(RefusedError, match="embedded catalogue"):
         publishing.withdraw(database, "gpt2")
 
@@ -179,7 +185,7 @@ def test_a_shared_store_without_a_shared_folder_says_so(database, files, monkeyp
     with pytest.raises(StoreError, match="GPTWIDGETS_STORE_FILES"):
         publish(database, files, "another")
     with pytest.raises(InstallError, match="GPTWIDGETS_STORE_FILES"):
-        publishing.folder_of(draft)
+        files_of(draft)
 
 
 @pytest.mark.parametrize(
@@ -223,4 +229,4 @@ def test_what_a_killed_publish_left_is_no_hindrance(database, files, monkeypatch
     shutil.rmtree(files / "nothing", ignore_errors=True)
     assert listings.find(database, "mine") is None
     draft = publish(database, files)
-    folders.check(publishing.folder_of(draft), thorough=True)
+    folders.check(files_of(draft), thorough=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-from types import SimpleNamespace
 
 import pytest
 
 from gptwidgets.errors import GPTWidgetsError, StoreError
+from gptwidgets.widgets.store import browser
 from gptwidgets.widgets.store.browser import StoreBrowser
 from tests.waiting import until
 from tests.widgets.store.fake import FakeStore
@@ -165,7 +164,7 @@ def test_a_store_that_it_opened_itself_is_closed_with_it(monkeypatch):
         opened.append(FakeStore())
         return opened[-1]
 
-    monkeypatch.setitem(sys.modules, "gptwidgets.verbs.store", SimpleNamespace(Store=open_store))
+    monkeypatch.setattr(browser, "Store", open_store)
     shop = StoreBrowser(query="bloom")
     assert list(shop.results["name"]) == ["bloom-560m"]
     shop.close()

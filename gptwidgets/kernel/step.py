@@ -63,3 +63,13 @@ class Step:
     index: int
     tokens: tuple[Token | None, ...]
     milliseconds: float
+
+    @property
+    def token_ids(self) -> tuple[int | None, ...]:
+        """Their numbers in the vocabulary, one a sequence.
+
+        Example:
+            >>> Step(0, (None,), 1.5).token_ids
+            (None,)
+        """
+        return tuple(None if token is None else token.id for token in self.tokens)

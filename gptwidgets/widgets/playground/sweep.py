@@ -47,7 +47,7 @@ class Sweeping(Service):
         Returns:
             One row a run: prompt, the settings that vary, text, tokens, logprob (the sum over the tokens, in
             nats, before the sampling rules), reason, seconds. `stop()`, from a page or another thread, ends
-            it within one token; the rows until then are returned.
+            it within one token; the rows until then are returned, the run that was stopped included.
 
         Raises:
             ClosedError: the model was closed.
@@ -119,11 +119,16 @@ class Sweeping(Service):
                         parts.append(step.tokens[0].text)
                         logprob += step.tokens[0].logprob
                     yield
-                row = {"prompt": text, **cell, "seed": stream.seeds[0], "text": "".join(parts)}
-                row |= {"tokens": len(parts), "logprob": logprob, "reason": stream.reasons[0]}
-                rows.append({**row, "seconds": round(time.monotonic() - began, 3)})
             finally:
                 stream.close()
+                if parts:  # a run that was stopped in the middle has a row, too
+                    row = {"prompt": text, **cell, "seed": stream.seeds[0], "text": "".join(parts)}
+                    row |= {
+                        "tokens": len(parts),
+                        "logprob": logprob,
+                        "reason": stream.reasons[0] or "stopped",
+                    }
+                    rows.append({**row, "seconds": round(time.monotonic() - began, 3)})
 
 
 def _is_chat(prompts: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -325,6 +326,23 @@ def test_a_sweep_can_be_stopped_and_tells_how_far_it_is(play):
     frame = play.sweep(["a"] * 200, progress=progress)
     assert 0 < len(frame) < 200
     assert told[0][1] == 200
+
+
+def test_of_a_sweep_that_is_stopped_the_run_in_progress_is_kept(engine, play):
+    play.max_new_tokens = 5
+    engine.gated = True
+    engine.gate.release(8)  # all of the first run, and three tokens of the second
+
+    def stop_when_it_waits():
+        until(lambda: len(engine.streams) == 2 and engine.streams[1]._index == 3)
+        play.stop()
+
+    stopping = threading.Thread(target=stop_when_it_waits)
+    stopping.start()
+    frame = play.sweep(["a"] * 9, progress=False)
+    stopping.join()
+    assert list(frame["reason"]) == ["max_new_tokens", "stopped"]
+    assert list(frame["tokens"]) == [5, 3]
 
 
 def test_an_engine_without_scores_says_so(page):

@@ -12,7 +12,7 @@ from gptwidgets.widgets.playground.tree import Node, Tree
 from gptwidgets.widgets.playground.vocabulary import Vocabulary
 from gptwidgets.widgets.wire import log
 
-EVERY = 0.04  # seconds between two messages
+EVERY = 0.045  # seconds between two messages: with those that begin and end a run at most 25 a second
 IDLE = 2.0  # seconds without work, after which the thread ends
 
 Tell = Callable[[str, dict[str, Any], list[bytes]], object]

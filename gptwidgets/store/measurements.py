@@ -30,6 +30,8 @@ class Figures:
         first_token_s: seconds until the first.
         peak_bytes: the most memory that it took.
         bits_per_byte: on the text that the package ships; fewer are better.
+        text_bytes: on how many of that text's; a slow model reads less than all. None in what was measured
+            before that was kept.
     """
 
     machine: str
@@ -41,6 +43,7 @@ class Figures:
     first_token_s: float | None = None
     peak_bytes: int | None = None
     bits_per_byte: float | None = None
+    text_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,11 @@ def is_current(engine: Engine, where: str) -> bool:
 
 
 def upgrade(engine: Engine) -> None:
-    """Makes or migrates the tables, in one transaction: an error leaves the database as it was."""
+    """Makes or migrates the tables, in one transaction: an error leaves the database as it was.
+
+    Raises:
+        StoreError: a database that cannot hold every character.
+    """
     from alembic import command
 
     if engine.dialect.name == "sqlite":
@@ -45,6 +49,7 @@ def upgrade(engine: Engine) -> None:
         connection = fresh.execution_options(writing=True)
         with connection.begin():
             lock(connection)
+            _need_unicode(connection)
             if _revision(connection) != schema.REVISION:  # another process may have been quicker
                 config = configuration()
                 config.attributes["connection"] = connection
@@ -64,6 +69,16 @@ def lock(connection: Connection) -> None:
     """Holds others off until the transaction ends; SQLite lets one writer in anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def _need_unicode(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        encoding = connection.scalar(text("SHOW server_encoding"))
+        if encoding != "UTF8":
+            raise StoreError(
+                f"A store needs a database in UTF8, and this one is in {encoding}: make one with "
+                "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
+            )
 
 
 def _revision(connection: Connection) -> str | None:

@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from gptwidgets.store import textindex
 
 # The revision that these tables are; opening a database of this revision needs no Alembic.
-REVISION = "0001"
+REVISION = "0002"
 
 STATUSES = ("draft", "submitted", "published", "rejected", "withdrawn")
 ORIGINS = ("embedded", "hub", "machine", "user")
@@ -271,6 +271,7 @@ measurement = _table(
     Column("first_token_s", Double),
     Column("peak_bytes", BigInteger),
     Column("bits_per_byte", Double),
+    Column("text_bytes", BigInteger),  # of which those bits are; a slow model reads less of the text
     Column("person", String(200), nullable=False),
     Column("made_at", Moment, nullable=False),
 )

@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from gptwidgets.errors import StoreError
-from gptwidgets.store import facets, results, schema, typos, vocabulary, wording
+from gptwidgets.store import facets, results, schema, textindex, typos, vocabulary, wording
 from gptwidgets.store.machine import machine as this_machine
 from gptwidgets.store.results import Here
 from gptwidgets.store.shelf import Shelf
@@ -187,7 +187,8 @@ def _meant(connection: Connection, words: list[str]) -> Iterator[list[str]]:
     if not wrong or len(wrong) > WRONG:
         return
     for n in wrong:
-        choices[n] = typos.nearest(words[n], vocabulary.like(connection, words[n]))
+        plain = textindex.folded(words[n])
+        choices[n] = typos.nearest(plain, vocabulary.like(connection, plain))
     yield from (list(choice) for choice in product(*choices))
 
 

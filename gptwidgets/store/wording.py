@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
+from gptwidgets.store.textindex import folded
+
 MOST_WORDS = 12  # more are not looked for
 LONGEST = 60  # signs of a word
 
@@ -56,6 +58,14 @@ def matching(connection: Connection, words: Sequence[str], *, in_title: bool = F
         query = text("SELECT rowid FROM listing_text WHERE listing_text MATCH :phrase")
         phrase = f"{_TITLES} : ({phrase})" if in_title else phrase
     else:
-        phrase = " & ".join(f"'{word}':*{'A' if in_title else ''}" for word in words)
+        phrase = " & ".join(_prefixes(word, "A" if in_title else "") for word in words)
         query = text("SELECT id FROM listing WHERE words @@ to_tsquery('simple', :phrase)")
     return list(connection.scalars(query, {"phrase": phrase}))
+
+
+def _prefixes(word: str, weight: str) -> str:
+    """A word for tsquery; where its locale is C it knows capital letters in ASCII only."""
+    plain = folded(word)
+    forms = [plain] if plain.isascii() else dict.fromkeys([plain, plain.capitalize(), plain.upper()])
+    either = " | ".join(f"'{form}':*{weight}" for form in forms)
+    return f"({either})"

@@ -114,6 +114,7 @@ class Keeping:
             found = measure(folder, name=listing.name, device=device, dtype=dtype, watch=watch)
             figures = measurements.Figures(
                 machine=machine(),
+                text_bytes=found.bytes,
                 **{name: getattr(found, name) for name in _FIGURES},
             )
             return vars(measurements.save(self.database, listing.version_id, figures))

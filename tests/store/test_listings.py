@@ -32,7 +32,13 @@ FACTS = Facts(
     files=[File("model.safetensors", 4000, "a" * 64), File("config.json", 10)],
 )
 FIGURES = Figures(
-    machine="here", device="cpu", dtype="float32", torch="2", transformers="5", tokens_per_second=9.5
+    machine="here",
+    device="cpu",
+    dtype="float32",
+    torch="2",
+    transformers="5",
+    tokens_per_second=9.5,
+    text_bytes=900,
 )
 
 

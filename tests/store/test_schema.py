@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from gptwidgets.errors import StoreError
-from gptwidgets.store import migrating, schema
+from gptwidgets.store import journal, measurements, migrating, schema
 from gptwidgets.store.database import Database
 from gptwidgets.store.engines import engine
 
@@ -24,16 +24,21 @@ POSTGRES = (
     """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
     WHERE connamespace = 'public'::regnamespace""",
 )
-NEXT = """
+NEXT = f"""
 from alembic import op
 import sqlalchemy as sa
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "9998", "{schema.REVISION}", None, None
 def upgrade():
     op.add_column("person", sa.Column("colour", sa.Text(), server_default="green"))
 """
 ADD = """INSERT INTO listing (name, title, publisher, summary, card, terms, licence, status, origin, gated,
-    architecture, n_reviews, made_by, made_at, changed_at) VALUES ('one', 'The Zanzibar', 'Us', 'Émile',
+    architecture, n_reviews, made_by, made_at, changed_at) VALUES ('one', 'The Zanzibar', 'Us', 'Émilé',
     '', 'chat', 'MIT', 'published', 'user', :no, 'gpt2', 0, 'ada', :now, :now)"""
+
+VERSION = """INSERT INTO version (listing_id, revision, source, architecture, status, made_by, made_at)
+    VALUES (1, 'v1', '{}', 'gpt2', 'published', 'ada', :now)"""
+MEASURED = """INSERT INTO measurement (version_id, machine, device, dtype, torch, transformers, bits_per_byte,
+    person, made_at) VALUES (1, 'here', 'CPU', 'float32', '2', '5', 1.5, 'ada', :now)"""
 
 
 def described(connection):
@@ -79,23 +84,51 @@ def test_an_older_store_is_migrated_and_what_users_wrote_is_kept(
     database.close()
     scripts = tmp_path / "migrations"
     shutil.copytree(migrating.SCRIPTS, scripts)
-    (scripts / "versions" / "r0002_next.py").write_text(NEXT)
+    (scripts / "versions" / "r9998_next.py").write_text(NEXT)
     monkeypatch.setattr(migrating, "SCRIPTS", scripts)
-    monkeypatch.setattr(schema, "REVISION", "0002")
+    monkeypatch.setattr(schema, "REVISION", "9998")
     with Database.open(database_url) as newer, newer.reading() as connection:
         assert connection.scalar(text("SELECT value FROM setting WHERE key = 'mine'")) == "kept"
         assert connection.scalar(text("SELECT colour FROM person LIMIT 1")) in {None, "green"}
-        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9998"
+
+
+def test_a_store_of_the_first_schema_has_all_that_it_had_and_is_searched_as_a_new_one(database, database_url):
+    from alembic import command
+
+    with database.writing("go back") as connection:
+        names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        if database.shared:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        else:
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+            connection.exec_driver_sql("DROP TABLE listing_text")
+            for name in connection.scalars(text(names)).all():
+                connection.exec_driver_sql(f"DROP TABLE {name}")
+        config = migrating.configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        now = {"no": False, "now": "2026-01-01 00:00:00"}
+        connection.execute(text(ADD), now)
+        connection.execute(text(VERSION), now)
+        connection.execute(text(MEASURED), now)
+        journal.write(connection, "ada", "was there", details={})
+    database.close()
+    with Database.open(database_url, user="ada") as newer:
+        assert found(newer, "emile") == 1
+        (old,) = measurements.measurements(newer)
+        assert (old.bits_per_byte, old.text_bytes) == (1.5, None)
+        assert [line.what for line in journal.entries(newer)][-1] == "was there"
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(database, database_url, monkeypatch, tmp_path):
     database.close()
     scripts = tmp_path / "migrations"
     shutil.copytree(migrating.SCRIPTS, scripts)
-    (scripts / "versions" / "r0002_next.py").write_text(NEXT + "    op.drop_table('none_such')\n")
+    (scripts / "versions" / "r9998_next.py").write_text(NEXT + "    op.drop_table('none_such')\n")
     with monkeypatch.context() as patch:
         patch.setattr(migrating, "SCRIPTS", scripts)
-        patch.setattr(schema, "REVISION", "0002")
+        patch.setattr(schema, "REVISION", "9998")
         with pytest.raises(DBAPIError):
             Database.open(database_url)
     with Database.open(database_url) as same, same.reading() as connection:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, text
 
 from gptwidgets.errors import StoreError
-from gptwidgets.store import filing, listings, measurements, reviews, schema
+from gptwidgets.store import filing, listings, measurements, reviews, schema, textindex
 from gptwidgets.store.listings import Facts, Words
 from gptwidgets.store.machine import machine
 from gptwidgets.store.search import Search
@@ -78,6 +78,43 @@ def test_a_typing_mistake_is_forgiven_and_said(search, typed, meant):
     assert found.corrected == meant
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("zephyr politley", "zephyr politely"),
+        ("zehpyr polite", "zephyr polite"),
+        ("writse tales fairi", "writes tales fairy"),
+        ("smal zehpyr", None),  # a small one of this name there is none
+    ],
+)
+def test_of_several_words_only_those_that_are_mistyped_are_corrected(search, typed, meant):
+    assert search.find(Wish(words=typed)).corrected == meant
+
+
+@pytest.mark.parametrize(
+    "words", ["cafe", "CAFÉ", "cafe\u0301", "angstrom", "noël cafè", "noel", "cafés", "cfaé"]
+)
+def test_accents_are_left_out_on_both_sides(database, search, words):
+    add(database, "brasserie", summary="Un petit café à Noël, des cafés.", card="Ångström—“où”, peut-être.")
+    assert names(search.find(Wish(words=words))) == ["brasserie"]
+    assert names(search.find(Wish(words=f"{words} ou etre"))) == ["brasserie"]
+
+
+@pytest.mark.parametrize("words", ["жук", "ЖУК", "Жуки", "中文", "かな", "한국", "ελλάς"])
+def test_words_in_any_writing_are_found(database, search, words):
+    add(database, "foreign", summary="Жуки и 中文 (かな) 한국어, Ελλάς.")
+    assert names(search.find(Wish(words=words))) == ["foreign"]
+
+
+def test_postgresql_and_python_leave_out_the_same(database):
+    if not database.shared:
+        pytest.skip("SQLite cuts and folds words itself")
+    sample = "Café Ёлка ﬁn 한국어 ệ ß ø Ångström naïve İstanbul ἀρχή がぎ x\u0301\u0308 ą̃ 🙂 é́"
+    made = textindex._FOLDED.format(":sample")
+    with database.reading() as connection:
+        assert connection.scalar(text(f"SELECT {made}"), {"sample": sample}) == textindex.folded(sample)
+
+
 def test_words_that_nobody_has_find_nothing(search):
     found = search.find(Wish(words="xyzzyx"))
     assert (found.total, found.rows, found.corrected) == (0, [], None)
@@ -131,7 +168,13 @@ def test_sorts_by_size_by_name_and_by_age(search):
 def test_what_was_measured_here_sorts_and_the_rest_comes_last(database, search):
     listing = listings.get(database, "tale-teller")
     figures = measurements.Figures(
-        machine=machine(), device="CPU", dtype="float32", torch="2", transformers="5", tokens_per_second=11.0
+        machine=machine(),
+        device="CPU",
+        dtype="float32",
+        torch="2",
+        transformers="5",
+        tokens_per_second=11.0,
+        text_bytes=900,
     )
     measurements.save(database, listing.version_id, figures)
     for descending in (True, False):

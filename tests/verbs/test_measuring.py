@@ -8,12 +8,13 @@ import tokenizers
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+import gptwidgets as gw
 from gptwidgets.errors import Cancelled, OutOfMemory, StoreError, UnknownModelError, UnsafeModelError
 from gptwidgets.kernel import textscore
 from gptwidgets.kernel.gpt import GPT
 from gptwidgets.store import install, reference
 from gptwidgets.store.folders import NOBODY, Watch
-from gptwidgets.verbs import measure_child
+from gptwidgets.verbs import installing, measure_child
 from gptwidgets.verbs.fitting import fit
 from gptwidgets.verbs.measuring import measure
 
@@ -147,3 +148,12 @@ def test_the_default_model():
     assert found.peak_bytes == pytest.approx(
         fit(folder, context=128, record=False, device="cpu").peak, rel=0.15
     )
+
+
+def test_what_was_measured_is_kept_with_how_much_of_the_text_it_is_of(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("GPTWIDGETS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(installing, "install_listing", lambda *_, **__: folder)
+    with gw.Store(f"sqlite:///{tmp_path}/store.sqlite3", user="ada") as store:
+        kept = store.measure("gpt2", device="cpu").wait(120).result
+        (row,) = store.measurements("gpt2").to_dict("records")
+    assert (kept["text_bytes"], row["text_bytes"], row["bits_per_byte"]) == (BYTES, BYTES, pytest.approx(8))

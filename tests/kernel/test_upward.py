@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+
+from gptwidgets.errors import Cancelled, ClosedError, UnsupportedModelError
+from gptwidgets.kernel import resuming
+from gptwidgets.kernel.gpt import GPT
+from gptwidgets.kernel.resuming import blocks, resumable
+from gptwidgets.kernel.upward import upward
+from gptwidgets.kernel.worker import CancelToken
+from tests.kernel.tiny_models import INTERFACE, SMALL, make, tiny
+
+IDS = [(7 * i * i + 3) % 97 for i in range(20)]
+NAMES = ["llama", "gpt2", "gemma2", "qwen3", "opt", "gpt_neox"]
+
+
+def build(name):
+    return tiny("bloom", "Bloom", {**SMALL, "n_layer": 3, "n_head": 4}) if name == "bloom" else make(name)
+
+
+def whole(model, ids=IDS):
+    with torch.no_grad():
+        return model(torch.tensor([ids]), use_cache=False).logits
+
+
+def clean(model):
+    return not any("forward" in part.__dict__ for part in model.modules())
+
+
+@pytest.mark.parametrize("name", INTERFACE)
+def test_every_architecture_of_the_interface_resumes(name):
+    assert resumable(make(name))
+
+
+@pytest.mark.parametrize("name", [*NAMES, "bloom"])
+def test_from_any_layer_upwards_the_text_comes_out_as_in_a_whole_pass(name):
+    with GPT(build(name)) as gpt:
+        truth = whole(gpt.model)
+        with upward(gpt, IDS) as up:
+            assert not up.whole
+            assert [tuple(h.shape) for h in up.hidden] == [(1, 20, 32)] * 4
+            torch.testing.assert_close(up.logits, truth[0, -1], atol=1e-4, rtol=1e-4)
+            for layer in range(up.n_layers + 1):
+                every = up.run(layer, 3, last=0)
+                torch.testing.assert_close(every, truth.expand(3, -1, -1), atol=1e-4, rtol=1e-4)
+                torch.testing.assert_close(up.run(layer, 2), every[:2, -1:], atol=1e-4, rtol=1e-4)
+        assert clean(gpt.model)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "bloom"])
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_a_change_below_a_layer_does_what_it_does_in_a_whole_pass(name, layer):
+    moved = torch.randn(3, 20, 32, generator=torch.Generator().manual_seed(1))
+    with GPT(build(name)) as gpt:
+        inner = blocks(gpt.model)
+        wanted = []
+        for row in moved:
+            hook = inner[layer].register_forward_pre_hook(
+                lambda _m, args, kwargs, row=row: (
+                    (args[0] + row, *args[1:]) if args else args,
+                    kwargs if args else {**kwargs, "hidden_states": kwargs["hidden_states"] + row},
+                ),
+                with_kwargs=True,
+            )
+            wanted.append(whole(gpt.model))
+            hook.remove()
+        with upward(gpt, IDS) as up:
+            made = up.run(layer, 3, last=0, change=lambda hidden: hidden + moved)
+    torch.testing.assert_close(made, torch.cat(wanted), atol=1e-4, rtol=1e-4)
+    assert (made - whole(build(name))).abs().max() > 0.1
+
+
+def test_rows_differ_by_what_somebody_else_does_in_the_layers():
+    with GPT(make("llama")) as gpt:
+        project = gpt.model.model.layers[1].self_attn.o_proj
+        off = torch.ones(4, 1, 32)
+        for head in range(4):
+            off[head, :, 8 * head : 8 * head + 8] = 0
+        with upward(gpt, IDS) as up:
+            hook = project.register_forward_pre_hook(lambda _m, args: (args[0] * off,))
+            made = up.run(1, 4)
+            hook.remove()
+        for head in range(4):
+            hook = project.register_forward_pre_hook(lambda _m, args, head=head: (args[0] * off[head],))
+            torch.testing.assert_close(made[head], whole(gpt.model)[0, -1:], atol=1e-4, rtol=1e-4)
+            hook.remove()
+
+
+@pytest.mark.parametrize("name", [*NAMES, "bloom"])
+def test_the_end_of_the_model_reads_any_hidden_state(name):
+    with GPT(build(name)) as gpt:
+        truth = whole(gpt.model)
+        with upward(gpt, IDS) as up:
+            torch.testing.assert_close(up.head(up.hidden[-1]), truth, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(up.head(up.hidden[-1][:, 5:9]), truth[:, 5:9], atol=1e-4, rtol=1e-4)
+
+
+def test_only_the_layers_that_are_asked_for_run():
+    with GPT(make("llama")) as gpt, upward(gpt, IDS) as up:
+        ran = []
+        for at, layer in enumerate(gpt.model.model.layers):
+            layer.mlp.register_forward_hook(lambda *_, at=at: ran.append(at))
+        up.run(2)
+        assert ran == [2]
+        up.run(3)
+        assert ran == [2]
+
+
+def test_a_model_whose_layers_hand_on_more_runs_whole_and_says_so(monkeypatch):
+    monkeypatch.setattr(resuming, "_check", lambda _model: False)
+    with GPT(make("llama")) as gpt:
+        truth = whole(gpt.model)
+        with upward(gpt, IDS) as up:
+            assert up.whole
+            torch.testing.assert_close(up.run(2, 3, last=0), truth.expand(3, -1, -1), atol=1e-5, rtol=1e-5)
+            with pytest.raises(UnsupportedModelError, match="more than one hidden state"):
+                up.head(torch.zeros(1, 1, 32))
+            with pytest.raises(UnsupportedModelError):
+                up.run(1, change=lambda hidden: hidden)
+
+
+def test_a_layer_that_remembers_is_found_out():
+    model = make("llama")
+    layer, plain = model.model.layers[1], model.model.layers[2].forward
+    seen = []
+    layer.register_forward_hook(lambda *_: seen.append(1))
+    # the third layer adds how often the second one ran: from there upwards it does not run
+    model.model.layers[2].forward = lambda *args, **kwargs: plain(*args, **kwargs) + float(len(seen))
+    assert not resumable(model)
+
+
+def test_stop_errors_and_other_threads_leave_the_model_clean():
+    with GPT(make("llama")) as gpt:
+        truth, token = whole(gpt.model), CancelToken()
+        with upward(gpt, IDS, token) as up:
+            token.cancel()
+            with pytest.raises(Cancelled):
+                up.run(1)
+            assert clean(gpt.model)
+        others = []
+
+        def look(*_):
+            if threading.current_thread() is threading.main_thread():
+                other = threading.Thread(target=lambda: others.append(whole(gpt.model)))
+                other.start()
+                other.join()
+                raise KeyError
+
+        with upward(gpt, IDS) as up:
+            hook = gpt.model.model.layers[2].register_forward_pre_hook(look)
+            with pytest.raises(KeyError):
+                up.run(2)
+        hook.remove()
+        assert clean(gpt.model)
+        assert torch.equal(others[0], truth)
+        assert torch.equal(whole(gpt.model), truth)
+
+
+def test_a_closed_model_says_so():
+    with GPT(make("llama")) as gpt, upward(gpt, IDS) as up:
+        gpt.close()
+        with pytest.raises((Cancelled, ClosedError)):
+            up.run(1)
+
+
+def test_what_a_layer_had_for_its_forward_is_put_back():
+    model = make("llama")
+    first = model.model.layers[0]
+    first.forward = first.forward
+    mine = first.__dict__["forward"]
+    with GPT(model) as gpt, upward(gpt, IDS) as up:
+        up.run(1)
+    assert first.__dict__["forward"] is mine

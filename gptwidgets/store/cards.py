@@ -21,10 +21,11 @@ _SENTENCES = {
     "limits": r"\b(?:cannot|can not|must not|should not|(?:do|does) not know|not (?:suitable|intended|meant) "
     r"(?:for|to)|limited to|(?:is|are|may be|can be) (?:often )?(?:wrong|biased|untrue))\b",
 }
+# Of lines that end with what is seen: a page of spaces within a heading is not to be tried piece by piece.
 _HEADING = re.compile(
-    r"^ {0,3}(?:(?P<marks>#{1,6})[ \t]+(?P<title>\S.{0,200}?)[ \t]*#*"
+    r"^ {0,3}(?:(?P<marks>#{1,6})[ \t]+(?P<title>\S.{0,200}?)(?:[ \t]{0,99}#++)?"
     r"|\*\*(?P<bold>[^*\n]+)\*\*:?"
-    r"|(?P<lined>[^\s#>*|-][^\n]*)\n {0,3}(?P<line>=+|-+))[ \t]*$",
+    r"|(?P<lined>[^\s#>*|-][^\n]*)\n {0,3}(?P<line>=+|-+))$",
     re.MULTILINE,
 )
 # What nobody reads: comments, code, what a page would run or style, and the facts above a card of the Hub.
@@ -93,7 +94,8 @@ def missing(card: str) -> list[str]:
     for n, heading in enumerate(headings):
         title = (heading["title"] or heading["bold"] or heading["lined"]).lower()
         # what is below smaller headings is below this one, too
-        end = next((h.start() for h in headings[n + 1 :] if _level(h) <= _level(heading)), len(read))
+        later = (headings[k] for k in range(n + 1, len(headings)))
+        end = next((h.start() for h in later if _level(h) <= _level(heading)), len(read))
         if re.search(r"\w", _HEADING.sub("", read[heading.end() : end])):
             said |= {part for part, words in PARTS.items() if any(_has(title, word) for word in words)}
     return [part for part in PARTS if part not in said]
@@ -115,6 +117,7 @@ def _read(card: str) -> str:
     """What of a card is read by people; the questions of `template` are not yet said."""
     for pattern in _UNREAD:
         card = pattern.sub("", card)
+    card = "\n".join(line.rstrip() for line in card.split("\n"))
     for asked in _ASKED.values():
         card = card.replace(asked, "")
     return card

@@ -56,13 +56,20 @@ def test_a_card_is_text_and_no_book():
     assert cards.checked("a\0b\ud800") == "ab?"
 
 
-@pytest.mark.parametrize(
-    "piece", ["<!--", "```\n", "<script", "<a ", "# ", "**", "a\n-", "---\n", "![](", "#\t \n", "trained "]
-)
-def test_a_card_made_to_take_long_takes_a_moment(piece):
+LONG = [
+    *("<!--", "```\n", "<script", "<a ", "# ", "**", "a\n-", "---\n", "![](", "#\t \n", "trained ", "# a\n"),
+    *(("# a", " ", "x"), ("# a", " #", " x"), ("# a", "#", "x"), ("**a**", " ", "x"), ("a\n---", " ", "x")),
+    *(("# ", "a ", "x"), ("</script", " ", "x"), ("<script></script", " ", ""), ("# a\n", "## b\n", "")),
+]
+
+
+@pytest.mark.parametrize("pieces", LONG)
+def test_a_card_made_to_take_long_takes_a_moment(pieces):
     begin = time.process_time()
-    cards.missing(piece * (cards.LONGEST // len(piece)))
-    cards.sentence(piece * (cards.LONGEST // len(piece)))
+    first, again, last = ("", pieces, "") if isinstance(pieces, str) else pieces
+    card = first + again * ((cards.LONGEST - len(first + last)) // len(again)) + last
+    cards.missing(card)
+    cards.sentence(card)
     assert time.process_time() - begin < 2
 
 

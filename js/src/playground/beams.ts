@@ -1,11 +1,11 @@
 // Beam search, step by step: in each step the beams that were kept and those that were dropped, with their scores,
 // and lines to what they go on from.
 import { type Child, h } from "../dom";
+import { svg } from "../svg";
 import { visible } from "../tokens";
 import { fixed } from "./figures";
 import type { Play } from "./play";
 import type { BeamStep } from "./story";
-import { svg } from "./svg";
 
 const WIDE = 104;
 const HIGH = 36;

@@ -1,7 +1,7 @@
 // Up to four listings side by side: a column each, a row a figure, with bars where figures can be compared.
 
 import { type Child, h } from "../dom";
-import { svg } from "../playground/svg";
+import { svg } from "../svg";
 import { button, iconButton } from "../ui";
 import { sentence } from "./card";
 import { bytes, context, fixed, licence, parameters, seconds, speed } from "./format";

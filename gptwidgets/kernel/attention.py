@@ -2,8 +2,8 @@
 
 `attach` gives a model an attention function of ours, registered with transformers' AttentionInterface and
 AttentionMaskInterface. It hands over to transformers' SDPA, so the model runs at full speed; while a
-recording is active on the thread, it also keeps each layer's queries and keys, after position encoding. Any
-weight can be computed from them later:
+recording is active on the thread, it also keeps each layer's queries and keys, after position encoding, and
+its values. Any weight can be computed from them later:
 
     weights[i, j] = softmax_j( scale · q_i · k_j  (+ soft cap, + sink, + mask) )
 
@@ -65,6 +65,7 @@ def attention(
             module,
             query,
             key,
+            value,
             scale=scale,
             rule=rule_of(attention_mask, module, kwargs.get("is_causal")),
             softcap=softcap,

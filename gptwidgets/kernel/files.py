@@ -1,7 +1,7 @@
 """An attention record as one file: safetensors, which is read without running anything.
 
-The tensors are what the record's source keeps (queries and keys, or arrays); the rest is one JSON text
-in the file's metadata, under the key ``gptwidgets``.
+The tensors are what the record's source keeps (queries, keys and values, or arrays); the rest is one JSON
+text in the file's metadata, under the key ``gptwidgets``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.record import AttentionRecord
 
 KEY = "gptwidgets"
-FORMAT = 1  # raised when an older reader could not read a newer file
+FORMAT = 2  # raised when an older reader could not read a newer file; 2: with values
 
 
 class FileError(GPTWidgetsError, ValueError):

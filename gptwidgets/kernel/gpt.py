@@ -70,7 +70,7 @@ class GPT(Writing):
         progress: Progress | Literal[False] | None = None,
         cancel: CancelToken | None = None,
     ) -> AttentionRecord:
-        """Reads a text once, at full speed, and keeps each layer's queries and keys.
+        """Reads a text once, at full speed, and keeps each layer's queries, keys and values.
 
         Args:
             text: whatever `encode` takes.

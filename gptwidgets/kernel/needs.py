@@ -2,7 +2,7 @@
 
 weights   parameters · bytes
 KV cache  Σ layers  2 · Hkv · d · (T and room to grow, or the window and a chunk) · bytes
-recorded  Σ layers  (H + Hkv) · d · T · bytes       queries and keys after position encoding
+recorded  Σ layers  ((H + Hkv) · d + Hkv · dv) · T · bytes     queries, keys and values
 working   the widest moment of a layer while it reads, and the logits of a place
 
 `tests/verbs/test_fitting.py` holds these against what models of several architectures allocate.
@@ -120,7 +120,7 @@ def reckon(
     Example:
         >>> llama = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 64, "vocab_size": 100}
         >>> reckon(Shape.of(llama), Habits(), parameters=1000, itemsize=4, tokens=10).recorded
-        10240
+        15360
     """
     T = tokens or min(TYPICAL_LENGTH, shape.context or TYPICAL_LENGTH)
     d, dv = shape.head_size, shape.value_size or shape.head_size
@@ -140,7 +140,7 @@ def reckon(
     return Needs(
         weights=parameters * itemsize,
         cache=kept,
-        recorded=shape.n_layers * (shape.n_heads + shape.n_kv_heads) * d * T * itemsize if record else 0,
+        recorded=shape.n_layers * T * (shape.n_heads * d * itemsize + a_token) if record else 0,
         working=max(moments) + (batch if cache else 1) * shape.vocabulary * 4 * 6,
     )
 
@@ -186,13 +186,13 @@ def _recording(shape: Shape, habits: Habits, T: int, itemsize: int) -> list[int]
         windowed = any(window is not None and window < T for window in shape.windows)
         return [_reading(shape, habits, T, T, itemsize, masked=windowed)]
     d, dv = shape.head_size, shape.value_size or shape.head_size
-    a_token = shape.n_kv_heads * itemsize
+    a_token = shape.n_kv_heads * (d + dv) * itemsize
     (t, whole), *rest = _passes(T, LARGE_CHUNK)
-    # the record's keys, which grow with the chunks, are the cache's; the values are the cache's alone
-    values = [sum(min(read, window or read) for window in shape.windows) * dv for read in (whole, T)]
-    missing = shape.n_layers * (T - whole) * d
-    moments = [_reading(shape, habits, t, whole, itemsize) + a_token * (values[0] - missing)]
-    return moments + [_reading(shape, habits, t, T, itemsize) + a_token * values[1] for t, _ in rest]
+    # the record's keys and values, which grow with the chunks, are the cache's; a sliding layer's are its own
+    own = [sum(min(read, window) for window in shape.windows if window) for read in (whole, T)]
+    missing = shape.n_layers * (T - whole)
+    moments = [_reading(shape, habits, t, whole, itemsize) + a_token * (own[0] - missing)]
+    return moments + [_reading(shape, habits, t, T, itemsize) + a_token * own[1] for t, _ in rest]
 
 
 def _passes(T: int, chunk: int) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gptwidgets.errors import TextError
-from gptwidgets.kernel import fallback
+from gptwidgets.kernel import fallback, positions
 from gptwidgets.kernel.cells import one_of
 from gptwidgets.kernel.pieces import Tokens
 from gptwidgets.kernel.record import AttentionRecord
@@ -35,7 +35,7 @@ def record(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> AttentionRecord:
-    """Runs the model over a text once and keeps its queries and keys.
+    """Runs the model over a text once and keeps its queries, keys and values.
 
     Args:
         model: the transformers model.
@@ -48,7 +48,7 @@ def record(
         cancel: looked at in every layer.
 
     Returns:
-        The record. Memory: layers · T · (heads + KV heads) · d numbers of the model's dtype.
+        The record. Memory: layers · T · (heads + 2 · KV heads) · d numbers of the model's dtype.
 
     Raises:
         TextError: for no tokens, or more than the model's learned positions allow.
@@ -77,6 +77,9 @@ def record(
         recorder = Recorder(T, chosen, clock.layer)
         with recording(recorder, lazy=clock.chunk < T):
             run(model, text, recorder, clock.chunk)
+    for layer, how in positions.of(model).items():
+        if layer in recorder.kept:
+            recorder.kept[layer].positions = how
     clock.report(1.0)
     return AttentionRecord(QKSource(recorder.kept), tokens, name=name, notes=notes)
 
@@ -116,23 +119,12 @@ def _beyond(model: Any, length: int) -> list[str]:
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if not limit or length <= limit:
         return []
-    if learned_positions(model):
+    if positions.learned(model):
         raise TextError(
             f"This text has {length:,} tokens, but this model has learned {limit:,} positions and cannot "
             f"read further; shorten the text to {limit:,} tokens."
         )
     return [f"Beyond the trained context: {length:,} tokens, trained on {limit:,}."]
-
-
-def learned_positions(model: Any) -> bool:
-    """Whether the model has a table of positions that ends (gpt2, opt, gptj …)."""
-    base = model.base_model
-    tables = [n for n, m in base.named_modules() if isinstance(m, nn.Embedding)]
-    tables += [n for n, _ in base.named_buffers()]
-    names = {n.rsplit(".", 1)[-1] for n in tables}
-    return bool(
-        names & {"wpe", "embed_positions", "position_embeddings", "positions_embed", "position_embedding"}
-    )
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The attention record: what a text's tokens looked at, in every layer and head.
 
-A record holds queries and keys, O(layers · heads · T · d), and computes weights when somebody looks. It never
+A record holds queries, keys and values, O(layers · heads · T · d), and computes when somebody looks. It never
 changes; several threads may read it.
 """
 

@@ -87,6 +87,9 @@ class LayerQK:
         softcap: logits become softcap · tanh(logits / softcap).
         sinks: one logit a head that takes its share of every row and is no key, [H].
         bias: added to the logits, [H or 1, T, T].
+        v: values, [Hkv, T, dv], grouped like the keys; None where they were not kept.
+        halves: how many values a token has side by side in v; 2 for diffllama, which attends to each.
+        positions: how this layer knows of positions, see `positions.py`; "" where that is not known.
     """
 
     q: Tensor
@@ -96,6 +99,9 @@ class LayerQK:
     softcap: float | None = None
     sinks: Tensor | None = None
     bias: Tensor | None = None
+    v: Tensor | None = None
+    halves: int = 1
+    positions: str = ""
 
 
 class QKSource:
@@ -127,9 +133,9 @@ class QKSource:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the queries and keys, and of the log-sum-exps so far."""
-        kept = sum(layer.q.nbytes + layer.k.nbytes for layer in self.qk.values())
-        kept += sum(layer.bias.nbytes for layer in self.qk.values() if layer.bias is not None)
+        """Bytes of the queries, keys and values, and of the log-sum-exps so far."""
+        tensors = (t for layer in self.qk.values() for t in (layer.q, layer.k, layer.v, layer.bias))
+        kept = sum(tensor.nbytes for tensor in tensors if tensor is not None)
         return kept + sum(lse.nbytes for lse, _ in self._lse.values())
 
     def device(self, layer: int) -> torch.device:
@@ -140,16 +146,26 @@ class QKSource:
         """Which keys a query of the layer may look at."""
         return self.qk[layer].rule
 
-    def logits(self, layer: int, heads: Sequence[int], rows: Sequence[int], cols: range) -> Tensor:
-        """What the softmax is taken of: scale · q_i · k_j, with cap, bias and mask. Returns [h, r, c]."""
+    def products(
+        self, layer: int, heads: Sequence[int], rows: Sequence[int], cols: range, *, scaled: bool = True
+    ) -> Tensor:
+        """q_i · k_j, times the scale or not, also where a query may not look. Returns [h, r, c]."""
         qk = self.qk[layer]
         j = slice(cols.start, cols.stop)
         i = slice(rows.start, rows.stop) if isinstance(rows, range) else list(rows)
         s = torch.empty(len(heads), len(rows), len(cols), device=qk.q.device)
         for at, group in _groups(heads, qk.q.shape[0] // qk.k.shape[0]):
-            q = qk.q[group][:, i].float() * qk.scale  # (g, r, d)
+            q = qk.q[group][:, i].float() * (qk.scale if scaled else 1.0)  # (g, r, d)
             k = qk.k[group.start * qk.k.shape[0] // qk.q.shape[0], j].float()  # (c, d)
             torch.mm(q.flatten(0, 1), k.T, out=s[at].flatten(0, 1))
+        return s
+
+    def logits(self, layer: int, heads: Sequence[int], rows: Sequence[int], cols: range) -> Tensor:
+        """What the softmax is taken of: scale · q_i · k_j, with cap, bias and mask. Returns [h, r, c]."""
+        qk = self.qk[layer]
+        i = slice(rows.start, rows.stop) if isinstance(rows, range) else list(rows)
+        j = slice(cols.start, cols.stop)
+        s = self.products(layer, heads, rows, cols)
         if qk.softcap is not None:
             s.div_(qk.softcap).tanh_().mul_(qk.softcap)
         if qk.bias is not None:
@@ -254,7 +270,7 @@ class QKSource:
         tensors: dict[str, Tensor] = {}
         layers: dict[str, Any] = {}
         for number, qk in self.qk.items():
-            for name in ("q", "k", "sinks", "bias"):
+            for name in ("q", "k", "v", "sinks", "bias"):
                 tensor: Tensor | None = getattr(qk, name)
                 if tensor is not None:
                     tensors[f"{number}.{name}"] = tensor.contiguous()
@@ -266,7 +282,8 @@ class QKSource:
                 cells = qk.rule.visible(range(self.length), range(self.length), qk.q.device)
                 if cells is not None:
                     tensors[f"{number}.cells"] = cells.contiguous()
-            layers[str(number)] = {"scale": qk.scale, "softcap": qk.softcap, "rule": rule}
+            told = {"scale": qk.scale, "softcap": qk.softcap, "halves": qk.halves, "positions": qk.positions}
+            layers[str(number)] = {**told, "rule": rule}
         return tensors, {"kind": "qk", "layers": layers}
 
     @classmethod
@@ -286,6 +303,9 @@ class QKSource:
                 softcap=told["softcap"],
                 sinks=tensors.get(f"{number}.sinks"),
                 bias=tensors.get(f"{number}.bias"),
+                v=tensors.get(f"{number}.v"),  # the first format had none, and neither of the next two
+                halves=told.get("halves", 1),
+                positions=told.get("positions", ""),
             )
         return cls(layers)
 

@@ -31,7 +31,7 @@ class Fit:
         name: the model's.
         weights: its parameters.
         cache: keys and values of what it has read and written, with room to grow.
-        recorded: queries and keys of a recorded text, for its attention; 0 with record=False.
+        recorded: queries, keys and values of a recorded text, for its attention; 0 with record=False.
         working: the widest moment of reading; on the CPU also the libraries and the tokenizer.
         total: all of that.
         peak: the most that the process will show: a file in another dtype lies in memory, too, while its

@@ -134,7 +134,7 @@ def send_patch(record: AttentionRecord, request: dict[str, Any], *, sink_hidden:
 
 def send_line(record: AttentionRecord, request: dict[str, Any], *, sink_hidden: bool) -> Steps:
     """What one token looks at (`query`) or who looks at it (`key`), exact, float32 [T]."""
-    which = {
+    which: dict[str, Any] = {
         name: whole(request[name], f"A {name}") for name in ("query", "key") if request.get(name) is not None
     }
     if len(which) != 1:

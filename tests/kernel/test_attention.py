@@ -193,12 +193,15 @@ def test_bfloat16_is_exact_for_the_queries_and_keys_that_were_used() -> None:
     attached.detach()
 
 
-def test_gpt2_queries_do_not_pin_the_whole_projection() -> None:
-    model = make("gpt2")
+@pytest.mark.parametrize("name", INTERFACE)
+def test_a_record_pins_no_more_memory_than_it_says(name: str) -> None:
+    """Gpt2's queries, keys and values are views of one buffer, phi3's values are a part of another."""
+    model = make(name)
     attached = attention.attach(model)
     record = prefill.record(model, attached, ids()[0].tolist())
-    assert record.query(0).untyped_storage().nbytes() == record.query(0).nbytes
-    assert record.nbytes == 3 * 2 * 4 * T * 8 * 4
+    tensors = [take(layer) for layer in record.layers for take in (record.query, record.key, record.value)]
+    pinned = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
+    assert sum(pinned.values()) <= 1.05 * record.nbytes
     attached.detach()
 
 

@@ -38,7 +38,7 @@ def test_bytes_by_the_formula():
     needs = fit.needs(LLAMA, dtype=torch.float32, parameters=1000, tokens=100, cache=True)
     assert needs.weights == 4000
     assert needs.cache == 3 * 2 * 2 * 16 * (100 + ROOM) * 4  # layers, k and v, Hkv, d, T and room, bytes
-    assert needs.recorded == 3 * (4 + 2) * 16 * 100 * 4
+    assert needs.recorded == 3 * (4 + 2 + 2) * 16 * 100 * 4
     assert fit.needs(LLAMA, dtype=torch.bfloat16, parameters=1000, tokens=100).recorded == needs.recorded // 2
     assert needs.total == needs.weights + needs.cache + needs.recorded + needs.working
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from gptwidgets.kernel import budget
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel.encoding import encode
+from gptwidgets.kernel.investigating import Investigating
 from gptwidgets.kernel.progress import progress_bar
 from gptwidgets.kernel.shape import vocabulary_size
 from gptwidgets.kernel.worker import CancelToken
-from gptwidgets.kernel.writing import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.worker import Progress
 
 
-class GPT(Writing):
+class GPT(Investigating):
     """A decoder-only transformer with its tokenizer, ready to be looked into. Made by `gw.load()`.
 
     Attributes:
@@ -123,7 +123,8 @@ class GPT(Writing):
             f"There is not enough memory to read {len(ids):,} tokens on {self.device}: "
             "take a shorter text, keep fewer layers (layers=[…]), or close other models and records."
         )
-        with self._stoppable(cancel) as stop, self.lock, devices.memory_in_words(too_much):
+        under = self.under(self.intervention)
+        with self._stoppable(cancel) as stop, self.lock, devices.memory_in_words(too_much), under:
             model, attachment = self._open()  # may have been closed while this waited
             return prefill.record(
                 model,

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from gptwidgets.errors import UnsupportedModelError
 from gptwidgets.kernel import device as devices
-from gptwidgets.kernel.prefill import evaluation
+from gptwidgets.kernel.prefill import _beyond, evaluation
 from gptwidgets.kernel.resuming import Pass, blocks, forward, resumable
 
 if TYPE_CHECKING:
-    from gptwidgets.kernel.gpt import GPT
+    from gptwidgets.kernel.held import Held
     from gptwidgets.kernel.worker import CancelToken
 
 TOKENS = 4096  # of all rows of a pass together: beyond, a larger batch gains nothing
@@ -41,7 +41,7 @@ class Upward:
         logits: of the untouched text after its last token, float32 [V].
     """
 
-    def __init__(self, gpt: GPT, ids: Sequence[int], cancel: CancelToken | None = None) -> None:
+    def __init__(self, gpt: Held, ids: Sequence[int], cancel: CancelToken | None = None) -> None:
         self._gpt = gpt
         self._ids = torch.tensor([list(ids)], device=gpt.device)  # [1, T]
         self._cancel = cancel
@@ -118,7 +118,7 @@ class Upward:
 
 
 @contextmanager
-def upward(gpt: GPT, ids: Sequence[int], cancel: CancelToken | None = None) -> Generator[Upward]:
+def upward(gpt: Held, ids: Sequence[int], cancel: CancelToken | None = None) -> Generator[Upward]:
     """Reads a text once, keeps each layer's hidden state, and lets the layers run again from any one up.
 
     Args:
@@ -130,12 +130,14 @@ def upward(gpt: GPT, ids: Sequence[int], cancel: CancelToken | None = None) -> G
         The `Upward`, under `torch.inference_mode()`. It holds (L + 1) · T · D numbers, until the block ends.
 
     Raises:
+        TextError: a text longer than the model's table of positions.
         OutOfMemory, Cancelled, ClosedError: as the words say.
 
     Example:
         >>> with upward(gpt, ids) as up:                         # doctest: +SKIP
         ...     up.run(7, rows=9)[:, -1]        # equal to up.logits, nine times
     """
+    _beyond(gpt.model, len(ids))
     said = f"There is not enough memory to read {len(ids):,} tokens on {gpt.device}: shorten the text."
     with devices.memory_in_words(said), torch.inference_mode(), gpt._stoppable(cancel) as stop:
         made = Upward(gpt, ids, stop)

@@ -54,7 +54,20 @@ class Review:
 
 @dataclass(frozen=True)
 class Report:
-    """Somebody's word that a review is abuse."""
+    """Somebody's word that a review is abuse.
+
+    Attributes:
+        id: of its row.
+        review_id: of the review that it is about.
+        person: who reported it.
+        words: why.
+        made_at: when, in UTC.
+        settled: whether a reviewer has decided.
+        name: of the listing that was reviewed.
+        author: who wrote the review.
+        stars: of the review.
+        review: its words.
+    """
 
     id: int
     review_id: int
@@ -62,6 +75,10 @@ class Report:
     words: str
     made_at: datetime
     settled: bool
+    name: str
+    author: str
+    stars: int
+    review: str
 
 
 def write(database: Database, version_id: int, stars: int, words: str = "") -> Review:
@@ -173,7 +190,16 @@ def reports(database: Database, *, settled: bool = False) -> list[Report]:
     people.need_reviewer(database, "see reports")
     table = schema.report
     with database.reading() as connection:
-        rows = connection.execute(select(table).where(table.c.settled == settled).order_by(table.c.id))
+        about = (
+            schema.listing.c.name,
+            schema.review.c.person.label("author"),
+            schema.review.c.stars,
+            schema.review.c.words.label("review"),
+        )
+        joined = table.join(schema.review).join(schema.version)
+        joined = joined.join(schema.listing, schema.listing.c.id == schema.version.c.listing_id)
+        query = select(table, *about).select_from(joined).where(table.c.settled == settled)
+        rows = connection.execute(query.order_by(table.c.id))
         return [Report(**row._mapping) for row in rows]
 
 

@@ -49,7 +49,7 @@ class Judging:
         return reviews.report(self.database, review_id, words)
 
     def reports(self) -> pd.DataFrame:
-        """The reports that nobody has settled."""
+        """The reports that nobody has settled: who says why, and which review of whom they are about."""
         return _frame(reviews.reports(self.database))
 
     def settle(self, report_id: int, *, remove: bool = False) -> None:

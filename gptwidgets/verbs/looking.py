@@ -11,6 +11,7 @@ from gptwidgets.store import checks, journal, listings, measurements, reviews
 from gptwidgets.store.database import Database
 from gptwidgets.store.machine import machine
 from gptwidgets.store.search import Search
+from gptwidgets.store.terms import terms
 from gptwidgets.store.wish import Wish
 from gptwidgets.verbs import fitting
 
@@ -94,15 +95,17 @@ class Looking:
         """All that is known of a listing.
 
         Returns:
-            "listing": a dictionary; "versions", "checks", "reviews", "measurements": DataFrames.
+            "listing": a dictionary, in which "terms" says what its licence allows; "versions", "checks",
+            "reviews", "measurements": DataFrames.
 
         Raises:
             UnknownModelError: there is no listing of this name.
         """
         listing = self._listing(name)
-        plain = vars(listing)
+        said: dict[str, Any] = {"stars": listing.stars_mean, "reviews": listing.n_reviews}
+        said["terms"] = vars(terms(listing.licence, listing.source, gated=listing.gated))
         return {
-            "listing": {**plain, "stars": listing.stars_mean, "reviews": listing.n_reviews},
+            "listing": {**vars(listing), **said},
             "versions": self.versions(name),
             "checks": self.checks(name),
             "reviews": self.reviews(name),

@@ -106,7 +106,7 @@ export function inline(text: string): Child[] {
 }
 
 /** A link that says where it leads; undefined for what is no address of a page. */
-function link(words: string, address: string): Child {
+export function link(words: string, address: string): Child {
   if (!URL.canParse(address)) return;
   const { protocol, href } = new URL(address);
   if (protocol !== "http:" && protocol !== "https:") return;

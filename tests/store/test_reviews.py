@@ -161,6 +161,8 @@ def test_abuse_is_reported_once_a_person_and_settled_by_a_reviewer(database, ope
     assert [review.reports for review in reviews.reviews(database, gpt2.id)] == [0, 2]
     waiting = reviews.reports(database)
     assert [(one.person, one.words) for one in waiting] == [("bob", "Insults us."), ("ada", "")]
+    about = (waiting[0].name, waiting[0].author, waiting[0].stars, waiting[0].review)
+    assert about == ("gpt2", "eve", 1, "You fools.")
     if database.shared:
         with pytest.raises(RefusedError, match="Only a reviewer may settle a report"):
             reviews.settle(eve, first)

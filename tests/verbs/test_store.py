@@ -91,6 +91,27 @@ def test_all_that_is_known_of_a_listing(store, mine):
     assert store.reviews("mine").empty
 
 
+def test_a_licence_says_what_it_allows_and_where_it_is_read(store):
+    gpt2 = store.show("gpt2")["listing"]["terms"]
+    assert (gpt2["licence"], gpt2["accept"]) == ("MIT", False)
+    assert gpt2["link"].endswith("/MIT.html")
+    listed = store.search(licence="LicenseRef-BigScience-BLOOM-RAIL-1.0")["name"][0]
+    bloom = store.show(listed)["listing"]["terms"]
+    assert bloom["accept"]
+    assert "conditions of its own" in bloom["words"]
+    assert "bloom" in bloom["link"]
+
+
+def test_a_report_is_read_with_the_review_that_it_is_about(store, mine):
+    review = store.review("mine", 1, "Fools, all of you.")
+    store.report(review.id, "It insults.")
+    report = store.reports().iloc[0]
+    assert report[["name", "author", "stars", "review"]].tolist() == ["mine", "ada", 1, "Fools, all of you."]
+    assert report[["person", "words"]].tolist() == ["ada", "It insults."]
+    store.settle(int(report["id"]), remove=True)
+    assert store.reports().empty
+
+
 def test_published_installed_verified_broken_repaired_removed(store, mine):
     folder = store.install("mine").wait().result
     assert set(store.verify("mine")["state"]) == {"right"}

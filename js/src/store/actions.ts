@@ -5,6 +5,7 @@ import { button } from "../ui";
 import { bytes, licence } from "./format";
 import { ended, jobLine, jobOf } from "./jobs";
 import { type Action, action, type Shop } from "./shop";
+import { termsOf } from "./terms";
 import type { Job, Row, Shown } from "./types";
 
 type Asking = "" | "licence" | "remove";
@@ -44,7 +45,8 @@ export function actions(
     const size = row.value?.weight_bytes;
     const label = stopped ? "Resume the install" : `Install${size ? ` · ${bytes(size)}` : ""}`;
     const begin = (): void => {
-      if (row.value?.gated) asking.value = "licence";
+      const wanted = shown.value?.listing.terms?.accept ?? row.value?.gated;
+      if (wanted) asking.value = "licence";
       else void run("install");
     };
     return [
@@ -110,7 +112,7 @@ function accept(
       () =>
         `It is given under ${licence(row.value?.licence ?? "")}, which wants to be accepted before it is used.`,
     ),
-    () => shown.value?.listing.terms && h("p.gw-quiet.gw-terms", { dir: "auto" }, shown.value.listing.terms),
+    () => shown.value?.listing.terms && termsOf(shown.value.listing.terms),
     h(
       "label.gw-check",
       {},

@@ -11,6 +11,7 @@ import { measurements } from "./measurements";
 import { reviews } from "./reviews";
 import { type Loaded, loaded, type Shop } from "./shop";
 import { starLine } from "./stars";
+import { termsOf } from "./terms";
 import type { Row, Shown } from "./types";
 import { versions } from "./versions";
 
@@ -132,11 +133,12 @@ function glance(row: Row): Child {
 /** The card, as Markdown where that is safe. */
 function about(_shop: Shop, shown: () => Shown): Child {
   return () => {
-    const { card = "", summary } = shown().listing;
+    const { card = "", summary, terms } = shown().listing;
     const text = withoutFrontMatter(card).trim() || summary;
     return [
       h("div.gw-markdown", { dir: "auto" }, blocks(text.slice(0, LONGEST))),
       text.length > LONGEST && h("p.gw-quiet", {}, "The card goes on; this is its beginning."),
+      terms && [h("h4", {}, "Licence"), termsOf(terms)],
     ];
   };
 }

@@ -5,6 +5,7 @@ import { button } from "../ui";
 import { licence, many, parameters } from "./format";
 import { back } from "./panel";
 import { action, loaded, type Shop } from "./shop";
+import { five } from "./stars";
 import type { Row } from "./types";
 
 interface Report {
@@ -12,7 +13,11 @@ interface Report {
   readonly review_id?: number;
   readonly person?: string;
   readonly words?: string;
+  /** The listing that was reviewed. */
   readonly name?: string;
+  /** Who wrote the review, its stars and its words. */
+  readonly author?: string;
+  readonly stars?: number;
   readonly review?: string;
 }
 
@@ -121,10 +126,20 @@ function reported(shop: Shop, report: Report): Child {
       {},
       h("b", {}, "A review was reported"),
       report.person ? ` by ${report.person}` : "",
-      of && h("span.gw-quiet", {}, ` ${of}`),
+      of && h("span.gw-quiet", {}, `, of ${of}`),
     ),
-    report.review && h("p.gw-quiet", { dir: "auto" }, report.review),
-    report.words && h("p", { dir: "auto" }, `“${report.words}”`),
+    report.words && h("p", { dir: "auto" }, report.words),
+    h(
+      "blockquote",
+      {},
+      h(
+        "p.gw-bar",
+        {},
+        report.stars !== undefined && five(report.stars),
+        h("span.gw-quiet", {}, report.author ?? ""),
+      ),
+      report.review ? h("p.gw-words", { dir: "auto" }, report.review) : h("p.gw-quiet", {}, "No words."),
+    ),
     () => act.error.value && h("p.gw-error", { role: "alert" }, act.error.value),
     h(
       "div.gw-group",

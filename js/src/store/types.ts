@@ -120,9 +120,19 @@ export interface Measurement {
   readonly made_at: string | null;
 }
 
+/** What a licence lets people do. */
+export interface Terms {
+  readonly licence: string;
+  /** Whether it wants to be accepted before the model is installed. */
+  readonly accept: boolean;
+  readonly words: string;
+  /** Where it can be read; null where it lies among the files. */
+  readonly link: string | null;
+}
+
 /** All that the store knows of one listing. */
 export interface Shown {
-  readonly listing: Row & { readonly card?: string; readonly terms?: string };
+  readonly listing: Row & { readonly card?: string; readonly terms?: Terms };
   readonly versions: readonly Version[];
   readonly checks: readonly Check[];
   readonly reviews: readonly Review[];

@@ -6,6 +6,7 @@ import { answer, found, job, open, READY, row, shown, views } from "./shop";
 
 const cards = (root: HTMLElement): HTMLElement[] =>
   all<HTMLElement>(root, "[role=grid] [role=row][data-name]");
+const TERMS = { licence: "LicenseRef-Gemma", accept: true, words: "Be good.", link: null };
 const rested = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 160));
 
 describe("searching", () => {
@@ -197,16 +198,27 @@ describe("an open listing", () => {
 
   it("has its licence accepted first, where that is wanted", async () => {
     const gated = row("a", { gated: true, licence: "LicenseRef-Gemma" });
-    const about = shown("a", { listing: { ...gated, terms: "Be good." } });
+    const about = shown("a", { listing: { ...gated, terms: TERMS } });
     const { model, detail } = await opened({ found: found([gated]) }, about);
     await settled();
     button(detail, "Install · 270 MB").click();
     expect(model.sent.some(({ kind }) => kind === "install")).toBe(false);
-    expect(detail.querySelector(".gw-terms")?.textContent).toBe("Be good.");
+    expect(detail.querySelector(".gw-ask .gw-terms")?.textContent).toContain("Gemma: Be good.");
     expect(button(detail, "Install").disabled).toBe(true);
     detail.querySelector<HTMLInputElement>(".gw-check input")?.dispatchEvent(new Event("change"));
     button(detail, "Install").click();
     expect(model.sent.at(-1)).toMatchObject({ kind: "install", name: "a", accept: true });
+  });
+
+  it("says on its card what its licence allows, and asks for it though nobody gates it", async () => {
+    const terms = { ...TERMS, link: "https://example.org/licence" };
+    const { model, detail } = await opened({}, shown("a", { listing: { ...row("a"), terms } }));
+    await settled();
+    const said = detail.querySelector(".gw-part .gw-terms") as HTMLElement;
+    expect(said.textContent).toContain("Gemma: Be good. Read it");
+    expect(said.querySelector("a")?.href).toBe("https://example.org/licence");
+    button(detail, "Install · 270 MB").click();
+    expect(model.sent.some(({ kind }) => kind === "install")).toBe(false);
   });
 
   it("is removed after a word, where it stands", async () => {

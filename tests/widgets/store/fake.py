@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from gptwidgets.errors import GPTWidgetsError, StoreError, UnknownModelError
+from gptwidgets.store.terms import terms
 from tests.widgets.store.facts import SimpleFit, checks_of, counted, measurements_of, reviews_of
 from tests.widgets.store.job import FakeJob
 from tests.widgets.store.listings import CARD, LISTINGS
@@ -149,7 +150,7 @@ class FakeStore(Speaking):
         listing = {
             **known,
             "card": card,
-            "terms": "Use it for good. See the licence." if row["gated"] else "",
+            "terms": vars(terms(row["licence"], {"kind": "hub", "repository": name}, gated=row["gated"])),
         }
         version = {
             "id": 1,

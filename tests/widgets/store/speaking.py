@@ -47,7 +47,11 @@ class Speaking:
     def report(self, review_id: int, words: str) -> None:
         self._may("report")
         report = {"id": len(self.reported) + 1, "review_id": review_id, "person": self.user, "words": words}
-        self.reported.append({**report, "settled": False})
+        of, found = next(
+            (name, one) for name, all_ in self.reviews_.items() for one in all_ if one["id"] == review_id
+        )
+        about = {"name": of, "author": found["person"], "stars": found["stars"], "review": found["words"]}
+        self.reported.append({**report, **about, "settled": False})
 
     def reports(self) -> pd.DataFrame:
         return pd.DataFrame(self.reported)

@@ -8,6 +8,9 @@ would hide sparse attention.
 With the sink hidden, column 0 does not exist and the rest of each row is renormalised, w_ij / (1 - w_i0)
 (the sink: Xiao et al. 2023, "Efficient Streaming Language Models with Attention Sinks").
 
+Any stage on the way to the weights and from them to the output can be shown in their place (`stage`, see
+stages.py); those have the coding of a signed array, with the `vmax` of `staged(record, stage, layer, head)`.
+
 Everything here only reads. The generators yield None after at most some 20 ms, and return their answer.
 """
 
@@ -26,6 +29,7 @@ from gptwidgets.kernel.cells import positions
 from gptwidgets.kernel.pooling import larger, pool, pool_columns
 from gptwidgets.kernel.record import AttentionRecord, Which
 from gptwidgets.kernel.source import TINY
+from gptwidgets.kernel.stages import staged
 from gptwidgets.kernel.steps import finish
 
 TILE = 256  # cells of a tile's side
@@ -86,6 +90,7 @@ def tile(  # noqa: PLR0917 - six numbers are a tile's name
     *,
     sink_hidden: bool = False,
     sampled: bool = False,
+    stage: str = "softmax",
 ) -> Generator[None, None, tuple[Bytes, bool]]:
     """One tile of a head's pyramid.
 
@@ -98,6 +103,7 @@ def tile(  # noqa: PLR0917 - six numbers are a tile's name
         col: the tile's number across.
         sink_hidden: without column 0, the rest renormalised.
         sampled: one query row stands for the 2^level of a cell; the last one of them.
+        stage: which numbers, see stages.py.
 
     Returns:
         The coded cells, cut at the text's end, and whether they are exact.
@@ -106,17 +112,18 @@ def tile(  # noqa: PLR0917 - six numbers are a tile's name
         IndexError: for a layer, head or tile that does not exist.
     """
     layer, head = record.find(layer, head)
-    size = side(record.length, level) if 0 <= level <= COARSEST else 0
+    shown = staged(record, stage, layer, head)  # `record` stays, as it holds the numbers
+    size = side(shown.length, level) if 0 <= level <= COARSEST else 0
     if not 0 <= row * TILE < size or not 0 <= col * TILE < size:
-        raise IndexError(f"tile ({level}, {row}, {col}) does not exist for {record.length} tokens")
+        raise IndexError(f"tile ({level}, {row}, {col}) does not exist for {shown.length} tokens")
     step = 1 << level
-    rows, cols = (range(at * TILE * step, min((at + 1) * TILE * step, record.length)) for at in (row, col))
+    rows, cols = (range(at * TILE * step, min((at + 1) * TILE * step, shown.length)) for at in (row, col))
     region = Region(rows, cols, step, sink_hidden)
-    seen = visible(record, layer, region)
+    seen = visible(shown, layer, region)
     largest = torch.zeros(seen.shape, device=seen.device)
     exact = not sampled or level == 0
-    yield from (_fill if exact else _fill_sampled)(record, layer, head, region, largest)
-    return encode(largest, seen, record), exact
+    yield from (_fill if exact else _fill_sampled)(shown, layer, head, region, largest)
+    return encode(largest, seen, shown), exact
 
 
 def _fill(
@@ -204,22 +211,37 @@ def thumbnails(
 
 
 def patch(
-    record: AttentionRecord, layer: Which, head: Which, row0: int, col0: int, *, sink_hidden: bool = False
+    record: AttentionRecord,
+    layer: Which,
+    head: Which,
+    row0: int,
+    col0: int,
+    *,
+    sink_hidden: bool = False,
+    stage: str = "softmax",
 ) -> Floats:
     """Exact weights for hovering, float32 [128, 128] from (row0, col0) on; nan where there is no cell."""
-    return finish(patch_steps(record, layer, head, row0, col0, sink_hidden=sink_hidden))
+    return finish(patch_steps(record, layer, head, row0, col0, sink_hidden=sink_hidden, stage=stage))
 
 
 def patch_steps(
-    record: AttentionRecord, layer: Which, head: Which, row0: int, col0: int, *, sink_hidden: bool = False
+    record: AttentionRecord,
+    layer: Which,
+    head: Which,
+    row0: int,
+    col0: int,
+    *,
+    sink_hidden: bool = False,
+    stage: str = "softmax",
 ) -> Generator[None, None, Floats]:
     """`patch` as a job, for means over many heads."""
     layer, head = record.find(layer, head)
-    rows, cols = (range(record.length)[max(0, at) : max(0, at) + PATCH] for at in (row0, col0))
+    shown = staged(record, stage, layer, head)
+    rows, cols = (range(shown.length)[max(0, at) : max(0, at) + PATCH] for at in (row0, col0))
     out = np.full((PATCH, PATCH), np.nan, np.float32)
     if len(rows) and len(cols):
-        w = yield from record.block_steps(layer, head, rows, cols, no_sink=sink_hidden)
-        absent = record.absent(layer, rows, cols, no_sink=sink_hidden)
+        w = yield from shown.block_steps(layer, head, rows, cols, no_sink=sink_hidden)
+        absent = shown.absent(layer, rows, cols, no_sink=sink_hidden)
         w = w if absent is None else w.masked_fill(absent, torch.nan)
         out[: len(rows), : len(cols)] = w.cpu().numpy()
     return out
@@ -233,6 +255,7 @@ def line(
     query: int | None = None,
     key: int | None = None,
     sink_hidden: bool = False,
+    stage: str = "softmax",
 ) -> Floats:
     """What one token looks at, or who looks at it: float32 [T], nan where there is no cell.
 
@@ -243,8 +266,9 @@ def line(
         query: the token that looks: a row.
         key: the token that is looked at: a column. Give one of the two.
         sink_hidden: without column 0, the rest renormalised.
+        stage: which numbers, see stages.py.
     """
-    return finish(line_steps(record, layer, head, query=query, key=key, sink_hidden=sink_hidden))
+    return finish(line_steps(record, layer, head, query=query, key=key, sink_hidden=sink_hidden, stage=stage))
 
 
 def line_steps(
@@ -255,24 +279,26 @@ def line_steps(
     query: int | None = None,
     key: int | None = None,
     sink_hidden: bool = False,
+    stage: str = "softmax",
 ) -> Generator[None, None, Floats]:
     """`line` as a job: a column takes every row's log-sum-exp, at 32,768 tokens some seconds at first."""
     if (query is None) == (key is None):
         raise TypeError("A line is one token's row or column: give either query= or key=.")
     layer, head = record.find(layer, head)
-    (at,), _ = positions(query if query is not None else key, record.length)
-    one, whole = range(at, at + 1), range(record.length)
+    shown = staged(record, stage, layer, head)
+    (at,), _ = positions(query if query is not None else key, shown.length)
+    one, whole = range(at, at + 1), range(shown.length)
     if query is not None:
-        w = (yield from whole_rows(record, layer, head, [at], no_sink=sink_hidden))[0]
-        absent = record.absent(layer, one, whole, no_sink=sink_hidden)
+        w = (yield from whole_rows(shown, layer, head, [at], no_sink=sink_hidden))[0]
+        absent = shown.absent(layer, one, whole, no_sink=sink_hidden)
     else:
-        w = torch.zeros(record.length, device=record.source.device(record.layers[0]))
+        w = torch.zeros(shown.length, device=shown.source.device(shown.layers[0]))
         for strip in chunks(whole, TILE):
-            if at < _reach(record, layer, strip).stop:
-                part = yield from record.block_steps(layer, head, strip, one, no_sink=sink_hidden)
+            if at < _reach(shown, layer, strip).stop:
+                part = yield from shown.block_steps(layer, head, strip, one, no_sink=sink_hidden)
                 w[strip.start : strip.stop] = part[:, 0]
             yield
-        absent = record.absent(layer, whole, one, no_sink=sink_hidden)
+        absent = shown.absent(layer, whole, one, no_sink=sink_hidden)
     return (w if absent is None else w.masked_fill(absent.view(-1), torch.nan)).cpu().numpy()
 
 

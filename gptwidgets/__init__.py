@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gptwidgets import errors
     from gptwidgets.kernel.gpt import GPT
+    from gptwidgets.kernel.intervention import Intervention
     from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.kernel.sampling import Sampling
     from gptwidgets.remote.connecting import connect
@@ -32,6 +33,7 @@ _HOME = {
     "GPT": "gptwidgets.kernel.gpt",
     "AttentionHeatmap": "gptwidgets.widgets.heatmap",
     "AttentionRecord": "gptwidgets.kernel.record",
+    "Intervention": "gptwidgets.kernel.intervention",
     "Playground": "gptwidgets.widgets.playground.playground",
     "Sampling": "gptwidgets.kernel.sampling",
     "Store": "gptwidgets.verbs.store",
@@ -44,6 +46,7 @@ __all__ = [
     "GPT",
     "AttentionHeatmap",
     "AttentionRecord",
+    "Intervention",
     "Playground",
     "Sampling",
     "Store",

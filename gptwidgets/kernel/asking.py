@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gptwidgets.errors import TextError
-from gptwidgets.kernel.held import Held
+from gptwidgets.kernel.intervening import Intervening
 from gptwidgets.kernel.worker import CancelToken, Progress
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.vocabulary import Vocabulary
 
 
-class Asking(Held):
+class Asking(Intervening):
     """The part of a GPT that reads and tells probabilities; see `GPT`."""
 
     @property

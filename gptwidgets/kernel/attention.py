@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Literal
 
@@ -26,12 +27,14 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from gptwidgets.errors import UnsupportedModelError
 from gptwidgets.kernel import mask as masks
 from gptwidgets.kernel.chunk import chunk_attention
+from gptwidgets.kernel.cutting import Call
+from gptwidgets.kernel.exact import exact_attention
 from gptwidgets.kernel.fallback import implementation
+from gptwidgets.kernel.holding import edit_of
 from gptwidgets.kernel.mask import EVERYTHING, Band, LazyMask, Matrix, Rule
 from gptwidgets.kernel.recorder import active
 
 NAME = "gptwidgets"
-ROWS = 256  # query rows that the exact path takes at a time
 
 
 def attention(
@@ -57,7 +60,10 @@ def attention(
     if kwargs.get("block_indices") is not None:
         raise UnsupportedModelError("This model chooses keys by blocks; that cannot be recorded yet.")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    recorder = active.get()
+    causal = kwargs.get("is_causal")
+    causal = bool(getattr(module, "is_causal", True) if causal is None else causal)
+    recorder, edit = active.get(), edit_of(module)
+    place = attention_mask if isinstance(attention_mask, LazyMask) else None
     if indices is not None:
         attention_mask = _only(indices, attention_mask, key)
     if recorder is not None:
@@ -72,13 +78,35 @@ def attention(
             sinks=None if s_aux is None else s_aux.detach().clone(),
             bias=None if position_bias is None else position_bias[0].detach(),
         )
-    plain = softcap is None and s_aux is None
-    if isinstance(attention_mask, LazyMask):
-        if plain and position_bias is None and dropout == 0.0:
-            out = chunk_attention(query, key, value, attention_mask, scale)
+    call = Call(
+        query,
+        key,
+        value,
+        attention_mask,
+        scale,
+        softcap,
+        sinks=s_aux,
+        bias=position_bias,
+        causal=causal,
+        window=kwargs.get("sliding_window"),
+        place=place,
+    )
+    out, weights = _attend(module, call, dropout=dropout, scaling=scaling, **kwargs)
+    return (out, weights) if edit is None else edit.apply(call, out, weights)
+
+
+def _attend(
+    module: nn.Module, call: Call, *, dropout: float, scaling: float | None, **kwargs: Any
+) -> tuple[Tensor, Tensor | None]:
+    """Attention as the model has it, on the shortest way that computes it."""
+    query, key, value, mask = call.query, call.key, call.value, call.mask
+    plain = call.softcap is None and call.sinks is None
+    if isinstance(mask, LazyMask):
+        if plain and call.bias is None and dropout == 0.0:
+            out = chunk_attention(query, key, value, mask, call.scale)
             if out is not None:
                 return out, None
-        attention_mask = attention_mask.tensor(query.device)
+        mask = mask.tensor(query.device)
     wanted = bool(kwargs.get("output_attentions"))
     if plain and not wanted:
         return sdpa_attention_forward(
@@ -86,66 +114,26 @@ def attention(
             query,
             key,
             value,
-            attention_mask,
+            mask,
             dropout=dropout,
             scaling=scaling,
-            position_bias=position_bias,
+            position_bias=call.bias,
             **kwargs,
         )
-    causal = kwargs.get("is_causal")
-    if attention_mask is None and (getattr(module, "is_causal", True) if causal is None else causal):
-        attention_mask = _causal(query, key)
+    if mask is None and call.causal:
+        mask = _causal(query, key)
     return exact_attention(
         query,
         key,
         value,
-        attention_mask,
-        scale=scale,
-        softcap=softcap,
-        sinks=s_aux,
-        bias=position_bias,
+        mask,
+        scale=call.scale,
+        softcap=call.softcap,
+        sinks=call.sinks,
+        bias=call.bias,
         dropout=dropout,
         weights=wanted,
     )
-
-
-def exact_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None,
-    *,
-    scale: float,
-    softcap: float | None = None,
-    sinks: Tensor | None = None,
-    bias: Tensor | None = None,
-    dropout: float = 0.0,
-    weights: bool = False,
-) -> tuple[Tensor, Tensor | None]:
-    """Attention by its formula, some rows at a time, softmax in float32. Shapes as in `attention`."""
-    B, H, Tq, _ = query.shape
-    k, v = (x.repeat_interleave(H // x.shape[1], dim=1) for x in (key, value))  # (B, H, Tk, ·)
-    out = query.new_empty(B, Tq, H, v.shape[-1])
-    kept: list[Tensor] = []
-    for start in range(0, Tq, ROWS):
-        rows = slice(start, start + ROWS)
-        s = (query[:, :, rows] @ k.mT * scale).float()  # (B, H, r, Tk)
-        if softcap is not None:
-            s = softcap * torch.tanh(s / softcap)
-        if bias is not None:
-            s = s + bias[:, :, rows, : s.shape[-1]]
-        if mask is not None:
-            m = mask[:, :, rows, : s.shape[-1]]
-            # the lowest number, not -inf: a fully masked row (padding) must not become NaN
-            s = s.masked_fill(~m, torch.finfo(s.dtype).min) if m.dtype == torch.bool else s + m
-        if sinks is not None:  # one logit more, which takes its share and has no value
-            s = torch.cat([s, sinks.float().view(1, H, 1, 1).expand(B, H, s.shape[2], 1)], dim=-1)
-        w = s.softmax(-1).to(query.dtype)
-        w = w[..., :-1] if sinks is not None else w
-        out[:, rows] = (nn.functional.dropout(w, dropout) @ v).transpose(1, 2)
-        if weights:
-            kept.append(w)
-    return out, torch.cat(kept, dim=2) if weights else None
 
 
 def rule_of(mask: Tensor | LazyMask | None, module: nn.Module, is_causal: bool | None = None) -> Rule:
@@ -213,6 +201,10 @@ class Attachment:
                 stack.enter_context(implementation(model, NAME))
             _attached[model] = count + 1, stack
         self._switch.callback(_release, weakref.ref(model))
+
+    def on_detach(self, callback: Callable[[], object]) -> None:
+        """Calls this when the model is put back as it was found."""
+        self._switch.callback(callback)
 
     def detach(self) -> None:
         """Leaves the model exactly as it was found."""

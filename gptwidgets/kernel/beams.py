@@ -23,6 +23,7 @@ from gptwidgets.kernel.rules import apply, rules_of
 from gptwidgets.kernel.writer import Writer
 
 if TYPE_CHECKING:
+    from gptwidgets.kernel.intervention import Intervention
     from gptwidgets.kernel.sampling import Sampling
     from gptwidgets.kernel.worker import CancelToken
     from gptwidgets.kernel.writing import Writing
@@ -141,7 +142,12 @@ class _Search:
 
 
 def search(
-    gpt: Writing, prompt_ids: list[int], sampling: Sampling, cancel: CancelToken | None = None
+    gpt: Writing,
+    prompt_ids: list[int],
+    sampling: Sampling,
+    cancel: CancelToken | None = None,
+    *,
+    intervention: Intervention | None = None,
 ) -> Generator[BeamStep, None, Found]:
     """The steps of a beam search; its return value is the best text (`yield from` gives it).
 
@@ -150,11 +156,12 @@ def search(
         prompt_ids: checked ids that leave room in the context.
         sampling: `beams`, `max_new_tokens`, `stop` and `repetition_penalty` are used.
         cancel: looked at before each step.
+        intervention: under which it reads; None for the one that holds when the first step is taken.
 
     Yields:
         Each step's beams.
     """
-    reader = Reader(gpt, cancel)
+    reader = Reader(gpt, cancel, intervention=intervention)
     state = _Search(gpt, prompt_ids, sampling, reader)
     reason = ""
     try:

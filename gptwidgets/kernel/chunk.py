@@ -25,14 +25,14 @@ def chunk_attention(query: Tensor, key: Tensor, value: Tensor, mask: LazyMask, s
     """Attention of a chunk's queries.
 
     Args:
-        query: (1, H, t, d).
-        key: (1, Hkv, n, d): the past's keys and the chunk's own t.
-        value: (1, Hkv, n, dv).
+        query: (B, H, t, d).
+        key: (B, Hkv, n, d): the past's keys and the chunk's own t.
+        value: (B, Hkv, n, dv).
         mask: who sees whom.
         scale: of the dot products.
 
     Returns:
-        The output (1, t, H, dv), or None where no shorter way is known than a mask.
+        The output (B, t, H, dv), or None where no shorter way is known than a mask.
     """
     rule, t, n = mask.rule, len(mask.rows), len(mask.cols)
     if type(rule) is not Band or mask.rows.stop != mask.cols.stop or key.shape[2] != n or query.shape[2] != t:
@@ -51,15 +51,15 @@ def chunk_attention(query: Tensor, key: Tensor, value: Tensor, mask: LazyMask, s
 
 
 def _past_and_present(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-    _, H, t, d = query.shape
+    B, H, t, d = query.shape
     Hkv, past = key.shape[1], key.shape[2] - t
     # every query sees the whole past: the heads that share keys stand as further rows under one another
-    folded = query.reshape(1, Hkv, H // Hkv * t, d)
+    folded = query.reshape(B, Hkv, H // Hkv * t, d)
     a, lse_a = _flash(folded, key[:, :, :past], value[:, :, :past], scale=scale)
-    a, lse_a = a.reshape(1, H, t, d), lse_a.reshape(1, H, t)
+    a, lse_a = a.reshape(B, H, t, d), lse_a.reshape(B, H, t)
     k, v = _repeat(query, key[:, :, past:], value[:, :, past:])
     b, lse_b = _flash(query, k, v, 0.0, True, scale=scale)
-    share = torch.sigmoid(lse_a - lse_b.reshape(1, H, t))[..., None].to(
+    share = torch.sigmoid(lse_a - lse_b.reshape(B, H, t))[..., None].to(
         a.dtype
     )  # e^lse_A / (e^lse_A + e^lse_B)
     return torch.lerp(b, a, share).transpose(1, 2)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gptwidgets.kernel.asking import Asking
+    from gptwidgets.kernel.intervention import Intervention
     from gptwidgets.kernel.worker import CancelToken
 
 CHUNK = {"cpu": 512}  # tokens of a pass over a prompt, between two looks at Stop; elsewhere:
@@ -34,12 +35,21 @@ class Reader:
         gpt: who reads.
         cancel: looked at before each pass over a part of the prompt.
         reuse: whether to begin with what an earlier run has read already, and to leave this for a later one.
+        intervention: under which it reads; by default the one that holds now.
     """
 
-    def __init__(self, gpt: Asking, cancel: CancelToken | None = None, *, reuse: bool = True) -> None:
+    def __init__(
+        self,
+        gpt: Asking,
+        cancel: CancelToken | None = None,
+        *,
+        reuse: bool = True,
+        intervention: Intervention | None = None,
+    ) -> None:
         self._gpt = gpt
         self._cancel = cancel
         self._reuse = reuse
+        self._under = gpt.intervention if intervention is None else intervention
         self._cache: Any = None
         self._trains: bool | None = None
         self._text: Tensor | None = None  # all of it, for the few models that keep no cache
@@ -60,7 +70,7 @@ class Reader:
         """
         done = 0
         if self._reuse:
-            self._cache, done = self._gpt.prefixes.take(ids)
+            self._cache, done = self._gpt.prefixes.take(ids, self._under)
         text = torch.tensor([list(ids)], device=self._gpt.device)  # [1, T]
         chunk = CHUNK.get(text.device.type, LARGE_CHUNK)
         logits = None
@@ -95,7 +105,8 @@ class Reader:
             keep: dict[str, Any] = {"logits_to_keep": last} if model._supports_logits_to_keep() else {}
             if self._trains is None:  # looked at once: a model has hundreds of modules
                 self._trains = any(module.training for module in model.modules())
-            with evaluation(model) if self._trains or model.training else nullcontext():
+            still = evaluation(model) if self._trains or model.training else nullcontext()
+            with still, gpt.under(self._under):
                 out = model(input_ids=ids, past_key_values=self._cache, use_cache=True, **keep)
         self._cache = getattr(out, "past_key_values", None)
         if self._cache is None:
@@ -115,7 +126,7 @@ class Reader:
             length = int(self._cache.get_seq_length())
             copy = copy_prefix(self._cache, row, length)
             if copy is not None:
-                self._gpt.prefixes.put(copy, [text])
+                self._gpt.prefixes.put(copy, [text], self._under)
 
     def close(self, texts: Sequence[Sequence[int]] = ()) -> None:
         """Gives the cache back.
@@ -127,7 +138,7 @@ class Reader:
         cache, self._cache, self._text = self._cache, None, None
         if self._reuse and cache is not None and texts:
             with suppress(ClosedError):
-                self._gpt.prefixes.put(cache, texts)
+                self._gpt.prefixes.put(cache, texts, self._under)
 
 
 @contextmanager

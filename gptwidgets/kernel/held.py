@@ -61,6 +61,7 @@ class Held:
         where = next(model.parameters())
         self._device, self._dtype = where.device, where.dtype
         attachment = attach(model)
+        self._attention_layers = attachment.layers
         self._held: tuple[PreTrainedModel, Attachment] | None = (model, attachment)
         self._detach = weakref.finalize(self, attachment.detach)  # also where nobody calls close()
         self._detach.atexit = False  # a recording that still runs then would no longer see that it shall stop
@@ -124,6 +125,11 @@ class Held:
     def n_kv_heads(self) -> int:
         """How many heads of keys and values a layer has; fewer than `n_heads` where they are shared."""
         return self._shape.n_kv_heads
+
+    @property
+    def attention_layers(self) -> tuple[int, ...]:
+        """The real numbers of the layers that have attention heads; a hybrid model has others, too."""
+        return self._attention_layers
 
     @property
     def context_length(self) -> int | None:

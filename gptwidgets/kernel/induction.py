@@ -65,8 +65,10 @@ def induction_scores(
     texts, prefix = random_repeats(gpt, n, repeats, seed)
     total: Any = 0.0
     layers: tuple[int, ...] = ()
+    now = gpt.intervention  # all texts are read under the same
     for ids in texts:
-        record = gpt._record(ids, progress=progress, cancel=cancel)
+        with gpt.under(now):
+            record = gpt._record(ids, progress=progress, cancel=cancel)
         # the first query of the second half stands at prefix + n
         total = total + diagonal(record, offset=n - 1, start=prefix + n)  # (layers, heads)
         layers = tuple(record.layers)

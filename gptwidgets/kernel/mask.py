@@ -5,7 +5,8 @@ cells, so that a tile is masked without the rest of the matrix ever existing.
 
 transformers builds a mask once a pass, with the function that is registered beside the attention function.
 Outside of a recording that is transformers' own `sdpa_mask`, untouched. During one, the rule travels along:
-on the mask's tensor, or (long texts, in chunks) instead of it.
+on the mask's tensor, or instead of it: for long texts, in chunks, and where an intervention must know which
+places in the text these rows and columns are.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from transformers.masking_utils import causal_mask_function, sdpa_mask
+
+from gptwidgets.errors import TextError
+from gptwidgets.kernel.holding import by_position
 
 Device = torch.device | str | None
 
@@ -177,11 +181,21 @@ mode: ContextVar[Literal["tensor", "lazy"] | None] = ContextVar("gptwidgets_mask
 def mask(*, batch_size: int, **call: Any) -> Tensor | LazyMask | None:
     """The mask function that is registered with transformers; see `transformers.masking_utils.sdpa_mask`."""
     chosen = mode.get()
-    if chosen is None or batch_size != 1:
+    edits = by_position(call.get("config"))
+    if edits is None and (chosen is None or batch_size != 1):
         return sdpa_mask(batch_size=batch_size, **call)
     padding: Tensor | None = call.get("attention_mask")
     if padding is not None and bool(padding.all()):
         padding = None
+    if edits is not None:
+        if padding is not None and (batch_size != 1 or not bool(padding[0, 0])):
+            raise TextError(
+                "Edges that are cut and heads that are resampled count a text's tokens from its start, and "
+                "this batch is padded: give texts of one length, or one at a time."
+            )
+        chosen = "lazy" if edits.sites.lazy else chosen
+        if chosen is None:
+            return sdpa_mask(batch_size=batch_size, **call)
     function = call.get("mask_function", causal_mask_function)
     rule = describe(function, padding, call.get("local_size"), use_vmap=bool(call.get("use_vmap")))
     if chosen == "lazy":

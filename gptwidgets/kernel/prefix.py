@@ -1,7 +1,8 @@
 """What earlier runs have read already: a branch begins there and not at the prompt.
 
-A cache of keys and values belongs to its text: where a new text has its first L tokens in common with one
-that was read, their keys and values are the same. They are copied, so that branches never disturb each other.
+A cache of keys and values belongs to its text, and to the intervention under which that was read: where a
+new text has its first L tokens in common with one that was read under the same, their keys and values are the
+same. They are copied, so that branches never disturb each other.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from gptwidgets.kernel.budget import Budget
 from gptwidgets.kernel.cache import copy_prefix, nbytes
+from gptwidgets.kernel.intervention import NOTHING, Intervention
 
 SHORTEST = 8  # tokens in common below which reading again costs less than copying
 
@@ -21,9 +23,10 @@ caches = Budget(limit=500_000_000)  # bytes, of all models together
 class _Entry:
     """A cache and the ids of each of its rows, as the budget sees it."""
 
-    def __init__(self, cache: Any, texts: list[list[int]]) -> None:
+    def __init__(self, cache: Any, texts: list[list[int]], under: Intervention) -> None:
         self.cache = cache
         self.texts = texts
+        self.under = under
         self._bytes = nbytes(cache)
 
     @property
@@ -47,15 +50,16 @@ class Prefixes:
         self._lock = threading.Lock()
         self._closed = False
 
-    def put(self, cache: Any, texts: Sequence[Sequence[int]]) -> None:
+    def put(self, cache: Any, texts: Sequence[Sequence[int]], under: Intervention = NOTHING) -> None:
         """Keeps a cache; it is ours from now on.
 
         Args:
             cache: what a model has read.
             texts: the ids of each row of its batch; more than the cache holds are cut.
+            under: what was changed in the model meanwhile.
         """
         length = int(cache.get_seq_length())
-        entry = _Entry(cache, [list(text[:length]) for text in texts])
+        entry = _Entry(cache, [list(text[:length]) for text in texts], under)
         with self._lock:
             if self._closed or length < SHORTEST:
                 return
@@ -63,16 +67,18 @@ class Prefixes:
             self._entries = [
                 old
                 for old in self._entries
-                if old.cache is not None and not {tuple(text) for text in old.texts} <= mine
+                if old.cache is not None
+                and not (old.under == under and {tuple(text) for text in old.texts} <= mine)
             ]
             self._entries.append(entry)
         caches.add(entry)
 
-    def take(self, ids: Sequence[int]) -> tuple[Any, int]:
+    def take(self, ids: Sequence[int], under: Intervention = NOTHING) -> tuple[Any, int]:
         """A copy of the longest beginning of a text that was read before.
 
         Args:
             ids: the text; its last token is left to be read, since that gives the logits.
+            under: what is changed in the model now; only what was read under the same is of use.
 
         Returns:
             A cache of batch 1 and how many tokens it holds; None and 0 where there is none to use.
@@ -82,6 +88,7 @@ class Prefixes:
             found = [
                 (_common(text, wanted), age, row)
                 for age, entry in enumerate(self._entries)
+                if entry.under == under
                 for row, text in enumerate(entry.texts)
             ]
             for length, age, row in sorted(found, reverse=True):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gptwidgets.errors import UnsupportedModelError
-from gptwidgets.kernel import fallback, prefill
+from gptwidgets.kernel import fallback, holding, prefill
 from gptwidgets.kernel.recorder import Recorder, recording
 from gptwidgets.kernel.source import QKSource
 
@@ -40,7 +40,8 @@ def check(model: Any, attachment: Attachment) -> None:
         raise UnsupportedModelError(
             f"{kind} is an encoder with a decoder; only decoders (GPTs) can be shown."
         )
-    with torch.no_grad(), prefill.evaluation(model):
+    # another GPT may have switched heads off in this model
+    with torch.no_grad(), prefill.evaluation(model), holding.within(None):
         text = _text(model)
         truth, hidden = fallback.weights(model, text)
         if not truth:

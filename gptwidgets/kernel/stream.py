@@ -40,6 +40,7 @@ class Stream(Iterator[Step]):
         seeds: one a sequence: seed, seed + 1, …
         reasons: why each sequence ended; None while it goes on. "end": the model's own end token; "stop": a
             stop text; "max_new_tokens"; "context": no more fits in; "stopped": on request; "memory".
+        intervention: under which all of it is written, whatever is switched off or on meanwhile.
         seconds_to_first: from the beginning of the run to its first token; None before.
 
     Example:
@@ -69,6 +70,7 @@ class Stream(Iterator[Step]):
         self._cancel = cancel
         self._k = k
         self._reuse = reuse
+        self.intervention = gpt.intervention
         self._vocabulary = gpt.vocabulary
         self._ends = gpt.end_ids
         self._limit = gpt.context_length
@@ -135,7 +137,7 @@ class Stream(Iterator[Step]):
     def _advance(self) -> list[Choice]:
         """One forward pass, the first one over the prompt, and what it chooses."""
         if self._reader is None or self._chooser is None:
-            self._reader = Reader(self._gpt, self._cancel, reuse=self._reuse)
+            self._reader = Reader(self._gpt, self._cancel, reuse=self._reuse, intervention=self.intervention)
             logits = self._reader.begin(self.prompt_ids, len(self._rows))
             self._chooser = Chooser(self.sampling, self.seeds, self._k, logits.device)
             if self._chooser.reads_ids:

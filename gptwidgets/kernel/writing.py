@@ -137,7 +137,8 @@ class Writing(Asking):
         settings = Sampling(beams=4) if sampling is None else checked_sampling(sampling)
         if settings.temperature not in {0.0, 1.0}:
             raise ValueError("Beam search leaves nothing to chance: leave temperature out (or at 0).")
-        return beams.search(self, self._prompt(prompt, room=True), settings, token_of(cancel))
+        ids, now = self._prompt(prompt, room=True), self.intervention
+        return beams.search(self, ids, settings, token_of(cancel), intervention=now)
 
     def _best_beam(
         self,
@@ -154,7 +155,7 @@ class Writing(Asking):
 
         if count("n", n, 1) > 1:
             raise ValueError("A beam search gives one text: leave n out, or watch gpt.beam_search(…).")
-        ids = self._prompt(prompt, room=True)
+        ids, now = self._prompt(prompt, room=True), self.intervention
         steps = self.beam_search(ids, sampling, cancel=cancel)
         began, at = time.perf_counter(), 0
         while True:
@@ -166,5 +167,6 @@ class Writing(Asking):
             if progress is not None:
                 progress(Report("writing", at, sampling.max_new_tokens, "tokens"))
         each = (time.perf_counter() - began) * 1e3 / max(1, at)
-        scores = self.scores([*ids, *found.ids], k=k)
+        with self.under(now):
+            scores = self.scores([*ids, *found.ids], k=k)
         return of_scores(scores, len(ids), sampling, self.vocabulary, reason=found.reason, milliseconds=each)

@@ -15,6 +15,7 @@ import numpy as np
 from gptwidgets.errors import ClosedError
 from gptwidgets.kernel import arrays
 from gptwidgets.kernel.cells import Cells, Which, by_name, check_size, one_of, positions, runs
+from gptwidgets.kernel.deriving import Deriving
 from gptwidgets.kernel.mask import Rule, absent
 from gptwidgets.kernel.merge import merge
 from gptwidgets.kernel.pieces import Tokens
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class AttentionRecord(Tensors):
+class AttentionRecord(Deriving, Tensors):
     """The attention of one text, in every recorded layer and head.
 
     Args:
@@ -46,7 +47,7 @@ class AttentionRecord(Tensors):
         n_kv_heads: key heads a layer.
         length: tokens of the text.
         causal: whether no query sees a later key.
-        signed: whether there are negative values (arrays only).
+        signed: whether there are negative values (arrays and differences only).
         vmax: the largest magnitude; 1 for weights.
 
     Example:

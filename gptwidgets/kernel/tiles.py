@@ -33,7 +33,7 @@ from gptwidgets.kernel.stages import staged
 from gptwidgets.kernel.steps import finish
 
 TILE = 256  # cells of a tile's side
-PATCH = 128
+PATCH = 64
 THUMB = 64  # the most cells of a thumbnail's side
 SAMPLE_ABOVE = 1024  # tokens; above, thumbnails and scores are sampled at first
 SAMPLES = 64  # query rows a head
@@ -220,7 +220,7 @@ def patch(
     sink_hidden: bool = False,
     stage: str = "softmax",
 ) -> Floats:
-    """Exact weights for hovering, float32 [128, 128] from (row0, col0) on; nan where there is no cell."""
+    """Exact weights for hovering, float32 [64, 64] from (row0, col0) on; nan where there is no cell."""
     return finish(patch_steps(record, layer, head, row0, col0, sink_hidden=sink_hidden, stage=stage))
 
 

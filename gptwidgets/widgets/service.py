@@ -124,7 +124,7 @@ def send_thumbnails(record: AttentionRecord, heads: Iterable[list[Any]], *, sink
 
 
 def send_patch(record: AttentionRecord, request: dict[str, Any], *, sink_hidden: bool) -> Steps:
-    """The exact values of 128 × 128 cells, float32, for hovering."""
+    """The exact values of 64 × 64 cells, float32, for hovering."""
     row, col = (whole(request[name], f"A {name}") for name in ("row", "col"))
     values = yield from tiles.patch_steps(
         record, request["layer"], request["head"], row, col, sink_hidden=sink_hidden

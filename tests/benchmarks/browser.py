@@ -130,7 +130,7 @@ class Desk:
     def hover(self) -> float:
         """Into a patch that was not fetched, then about in it, which must not ask for anything."""
         row, col = next(self.patches)
-        self.changed({"view": [128 * row + 14, 128 * col + 14, 100, 100]})
+        self.changed({"view": [128 * row + 4, 128 * col + 4, 100, 100]})
         rest(self.page)
         took = _call(self.page, "hover", 0.4, 0.4)
         rest(self.page)

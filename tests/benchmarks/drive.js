@@ -137,7 +137,7 @@ window.gwBench = (() => {
   async function hover(x, y) {
     const came = new Promise((resolve) => {
       kernel().anyMessage.connect(function heard(_, { msg, direction }) {
-        if (direction !== "recv" || !msg.buffers?.some((buffer) => buffer.byteLength === 4 * 128 * 128)) return;
+        if (direction !== "recv" || !msg.buffers?.some((buffer) => buffer.byteLength === 4 * 64 * 64)) return;
         kernel().anyMessage.disconnect(heard);
         resolve();
       });

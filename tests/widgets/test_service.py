@@ -73,9 +73,9 @@ def test_thumbnails_are_those_of_the_first_picture_but_finer(heat, page):
 def test_a_patch_is_exact_and_absent_where_there_is_nothing(heat, page, attention):
     heard = page(heat)
     content, (data,) = heard.ask("patch", **heard.about(layer=1, head=0, row=256, col=128))
-    values = np.frombuffer(data, "<f4").reshape(128, 128)
-    assert content["size"] == 128
-    np.testing.assert_allclose(values[:44], attention[1, 0, 256:300, 128:256], atol=1e-6)
+    values = np.frombuffer(data, "<f4").reshape(64, 64)
+    assert content["size"] == 64
+    np.testing.assert_allclose(values[:44], attention[1, 0, 256:300, 128:192], atol=1e-6)
     assert np.isnan(values[44:]).all()
 
 

@@ -1,4 +1,4 @@
-// Exact weights under the pointer: float32 patches of 128 × 128 cells, fetched where the pointer goes.
+// Exact weights under the pointer: float32 patches of 64 × 64 cells, fetched where the pointer goes.
 //
 // Hovering inside a patch that is there sends nothing. One patch is on its way at a time; of those wished
 // for meanwhile only the last is fetched, so a hand that sweeps over the picture costs little.
@@ -6,8 +6,8 @@ import type { Wire } from "../wire";
 import { type Picture, placeOf } from "./cache";
 
 /** Cells of a side of a patch. */
-export const PATCH = 128;
-const KEPT = 96; // patches of 64 KiB
+export const PATCH = 64;
+const KEPT = 384; // patches of 16 KiB
 const PATIENCE = 3000; // ms until a patch that failed is asked for again
 const TIMEOUT = 20_000; // ms
 

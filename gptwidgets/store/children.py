@@ -66,6 +66,9 @@ def run_child(
             stdout=subprocess.PIPE,
             stderr=complaints,
             env={**_environment(), **(environment or {})},
+            # Jupyter interrupts a kernel's whole group of processes: who stops a cell does not stop a job
+            # that goes on behind it. The work of that very cell is ended by `finally`.
+            start_new_session=True,
         )
         try:
             _ask(process, arguments)

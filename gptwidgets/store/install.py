@@ -115,9 +115,8 @@ def install(
     if found is not None and _is_wanted(found, wanted):
         check(found)
         return _noted(found, listing.name, note)
+    need_acceptance(listing, accept_licence=accept_licence)
     from_the_hub = source["kind"] == "hub"
-    if from_the_hub and _wants_acceptance(listing) and not accept_licence:
-        raise InstallError(licences.refusal(listing.name, listing.licence, page(source["repository"])))
     root, begun = paths.models(), manifest(paths.models() / within)
 
     def there(folder: Path) -> bool:
@@ -160,10 +159,16 @@ def install(
     return _noted(root / within, listing.name, note)
 
 
-def _wants_acceptance(listing: Wanted) -> bool:
-    """What is known before the Hub is asked."""
-    gated = bool(getattr(listing, "gated", False))
-    return gated or (bool(listing.licence) and licences.wants_acceptance(listing.licence))
+def need_acceptance(listing: Wanted, *, accept_licence: bool) -> None:
+    """Asks for the licence to be accepted where it wants that, as far as is known before the Hub is asked.
+
+    Raises:
+        InstallError: it was not accepted; says where it can be read.
+    """
+    source, gated = listing.source, bool(getattr(listing, "gated", False))
+    wants = gated or (bool(listing.licence) and licences.wants_acceptance(listing.licence))
+    if source["kind"] == "hub" and wants and not accept_licence:
+        raise InstallError(licences.refusal(listing.name, listing.licence, page(source["repository"])))
 
 
 def _is_wanted(folder: Path, revision: str | None) -> bool:

@@ -94,5 +94,5 @@ def refusal(name: str, licence: str, where: str) -> str:
     which = f'the licence "{licence}"' if licence else "conditions that state no licence"
     return (
         f"{name} comes under {which}, which wants to be read and accepted first: read it at {where}, then "
-        f'install with gw.Store().install("{name}", accept_licence=True).'
+        f'gw.load("{name}", accept_licence=True) or gw.Store().install("{name}", accept_licence=True).'
     )

@@ -74,14 +74,21 @@ class Keeping:
 
         return pd.DataFrame([vars(model) for model in disk.use()])
 
-    def load(self, name: str, **options: Any) -> GPT:
-        """Loads a model, which is installed first where it is not; see `gw.load` for the options."""
+    def load(self, name: str, *, accept_licence: bool = False, **options: Any) -> GPT:
+        """Loads a model, which is installed first where it is not; see `gw.load` for the options.
+
+        Args:
+            name: of a listing, or anything else that `gw.load` takes.
+            accept_licence: you accept its licence, where it is not installed yet and wants that.
+            **options: `device`, `dtype`, `progress`, `cancel`.
+        """
         from gptwidgets.verbs.loading import load
 
         listing = listings.find(self.database, name)
         if listing is None:
-            return load(name, **options)
-        folder = install.installed(listing.name) or self.install(listing.name).wait().result
+            return load(name, accept_licence=accept_licence, **options)
+        folder = install.installed(listing.name)
+        folder = folder or self.install(listing.name, accept_licence=accept_licence).wait().result
         gpt = load(folder, **options)
         gpt.name = listing.name
         return gpt

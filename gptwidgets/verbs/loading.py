@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,6 +35,7 @@ def load(
     dtype: str | torch.dtype = "auto",
     revision: str | None = None,
     local_wheel: str | os.PathLike[str] | None = None,
+    accept_licence: bool = False,
     progress: Progress | Literal[False] | None = None,
     cancel: CancelToken | None = None,
 ) -> GPT:
@@ -52,6 +54,8 @@ def load(
         dtype: "auto" (float32 on the CPU up to a billion parameters, else the checkpoint's), or one by name.
         revision: of a Hugging Face repository only: a commit, a tag or a branch.
         local_wheel: the default model's wheel, for a computer without a network.
+        accept_licence: you have read the licence of a model of the catalogue that wants to be accepted, and
+            accept it; what is installed already needs no such word.
         progress: called with each Report; by default a bar that appears after a second; False for none.
         cancel: a token that stops it from another thread.
 
@@ -63,8 +67,8 @@ def load(
         UnsafeModelError: pickled weights, or code of its own.
         UnsupportedModelError: no softmax attention, or unknown to transformers.
         DoesNotFitError: not enough memory: how much it needs, how much there is, what to do.
-        InstallError: no network, no pip, no room on the disk; or (ChecksumError) a file that is not the right
-            one.
+        InstallError: no network, no pip, no room on the disk, a licence to be accepted first; or
+            (ChecksumError) a file that is not the right one.
         OutOfMemory: memory ran out on the way; nothing is left of it.
         Cancelled: it was stopped.
         TypeError: an option that has no meaning for this model.
@@ -80,7 +84,12 @@ def load(
             raise TypeError("Give either a name or a path, or model= with its tokenizer=.")
         if (device, dtype) != ("auto", "auto"):
             raise TypeError("A model in hand stays as it is: move or convert it before gw.load(model=…).")
-        _no_options("given with model= and here already", revision=revision, local_wheel=local_wheel)
+        _no_options(
+            "given with model= and here already",
+            revision=revision,
+            local_wheel=local_wheel,
+            accept_licence=accept_licence or None,
+        )
         _watch(lambda _report: None, cancel).stop()
         return _in_hand(model, tokenizer)
     from gptwidgets.kernel.folder import load_folder
@@ -88,7 +97,8 @@ def load(
     with progress_bar(progress) as show:
         watch = _watch(show, cancel)
         wanted = default_name() if name_or_path is None else name_or_path
-        folder, name = _find(wanted, revision, local_wheel, watch, device=device, dtype=dtype)
+        options = _Options(revision, local_wheel, accept_licence, {"device": device, "dtype": dtype})
+        folder, name = _find(wanted, options, watch)
         watch.stop()
         notes = (manifest(folder) or {}).get("notes", ())
         return load_folder(folder, name=name, device=device, dtype=dtype, notes=notes, progress=show)
@@ -106,7 +116,7 @@ def fetch_default(
         Its folder.
     """
     with progress_bar(progress) as show:
-        return _find(default_name(), None, local_wheel, _watch(show, cancel))[0]
+        return _find(default_name(), _Options(local_wheel=local_wheel), _watch(show, cancel))[0]
 
 
 def _in_hand(model: Any, tokenizer: Any) -> GPT:
@@ -135,13 +145,26 @@ def describe_placement(model: PreTrainedModel) -> str:
     return " and ".join(devices.describe(device) for device in found)
 
 
-def _find(
-    given: Any,
-    revision: str | None,
-    local_wheel: str | os.PathLike[str] | None,
-    watch: Watch,
-    **placement: Any,
-) -> tuple[Path, str]:
+@dataclass(frozen=True)
+class _Options:
+    """What `load` was asked for besides the model; `placement` is where it will run."""
+
+    revision: str | None = None
+    local_wheel: str | os.PathLike[str] | None = None
+    accept_licence: bool = False
+    placement: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def refuse(self, what: str, *, revision: bool = True) -> None:
+        """Refuses those that mean nothing for this model."""
+        _no_options(
+            what,
+            revision=self.revision if revision else None,
+            local_wheel=self.local_wheel,
+            accept_licence=self.accept_licence or None,
+        )
+
+
+def _find(given: Any, options: _Options, watch: Watch) -> tuple[Path, str]:
     """The folder of a model and what to call it; installs, downloads or converts it where needed."""
     if not isinstance(given, str | os.PathLike):
         raise TypeError(f"Give a name or a path, or model= and tokenizer=; not {type(given).__name__}.")
@@ -154,26 +177,26 @@ def _find(
     if path.suffix.lower() == ".gguf":
         if not path.is_file():
             raise UnknownModelError(f'There is no file "{text}".')
-        _no_options(f'the file "{text}"', revision=revision, local_wheel=local_wheel)
+        options.refuse(f'the file "{text}"')
         return install.converted(
             path, lambda source, folder: convert(source, folder, watch), watch=watch
         ), path.stem
     with Catalogue.open() as catalogue:
         listing = catalogue.find(text) if isinstance(given, str) else None
         if listing is not None:
-            return _listed(listing, revision, local_wheel, watch, placement), listing.name
+            return _listed(listing, options, watch), listing.name
         if text and path.is_dir():
-            _no_options(f'the folder "{text}"', revision=revision, local_wheel=local_wheel)
+            options.refuse(f'the folder "{text}"')
             return path, path.resolve().name
         if not isinstance(given, str) or _is_path(text):
             raise UnknownModelError(f'There is no folder and no .gguf file "{text}".')
-        found = install.installed(text) if revision is None or "/" not in text else None
+        found = install.installed(text) if options.revision is None or "/" not in text else None
         if found is not None:
-            _no_options(f'the folder "{found}"', revision=revision, local_wheel=local_wheel)
+            _no_options(f'the folder "{found}"', revision=options.revision, local_wheel=options.local_wheel)
             return found, text
         if text.count("/") == 1:
-            _no_options("a Hugging Face repository", local_wheel=local_wheel)
-            return _from_hub(text, revision, watch, placement), text
+            options.refuse("a Hugging Face repository", revision=False)
+            return _from_hub(text, options, watch), text
         raise catalogue.unknown(text)
 
 
@@ -181,6 +204,7 @@ def _find(
 _MEANT = {
     "revision": "picks a version of a Hugging Face repository",
     "local_wheel": "is the file that the default model is installed from",
+    "accept_licence": "accepts the licence of a model that the catalogue lists",
 }
 
 
@@ -196,34 +220,33 @@ def _is_path(text: str) -> bool:
     return text.startswith((".", "/", "~")) or "\\" in text or text.count("/") > 1 or Path(text).is_absolute()
 
 
-def _listed(
-    listing: Listing,
-    revision: str | None,
-    local_wheel: str | os.PathLike[str] | None,
-    watch: Watch,
-    placement: dict[str, Any],
-) -> Path:
+def _listed(listing: Listing, options: _Options, watch: Watch) -> Path:
     if listing.source["kind"] == "hub":
-        _no_options("a Hugging Face repository", local_wheel=local_wheel)
-        if revision is not None:  # the installed one is pinned; others come and go in Hugging Face's cache
-            return _from_hub(listing.source["repository"], revision, watch, placement)
-    elif revision is not None:
+        _no_options("a Hugging Face repository", local_wheel=options.local_wheel)
+        if options.revision is not None:  # the installed one is pinned; others come and go in Hugging Face's
+            install.need_acceptance(listing, accept_licence=options.accept_licence)
+            return _from_hub(listing.source["repository"], options, watch)
+    elif options.revision is not None:
         raise TypeError(f"{listing.name} is one set of bytes and has no revisions; leave revision= out.")
-    wheel = None if local_wheel is None else Path(local_wheel).expanduser()
+    wheel = None if options.local_wheel is None else Path(options.local_wheel).expanduser()
     return install.installed(listing.name) or install_listing(
-        listing, local_wheel=wheel, placement=placement, watch=watch
+        listing,
+        accept_licence=options.accept_licence,
+        local_wheel=wheel,
+        placement=options.placement,
+        watch=watch,
     )
 
 
-def _from_hub(repository: str, revision: str | None, watch: Watch, placement: dict[str, Any]) -> Path:
+def _from_hub(repository: str, options: _Options, watch: Watch) -> Path:
     from gptwidgets.store.hub import snapshot
 
     def judge(folder: Path, files: Sequence[str]) -> None:
         from gptwidgets.kernel.folder import judge as refuse_what_cannot_be
 
-        refuse_what_cannot_be(folder, repository, files, **placement)
+        refuse_what_cannot_be(folder, repository, files, **options.placement)
 
-    return snapshot(repository, revision, judge, watch)
+    return snapshot(repository, options.revision, judge, watch)
 
 
 def _watch(show: Progress, cancel: Any) -> Watch:

@@ -105,6 +105,13 @@ def test_stop_ends_it_at_once(child, tmp_path):
         os.kill(int(pid.read_text()), 0)
 
 
+@pytest.mark.skipif(not hasattr(os, "getpgid"), reason="there are no groups of processes")
+def test_who_interrupts_a_cell_does_not_interrupt_the_work_of_another(child):
+    # Jupyter sends the interrupt to the kernel's whole group of processes.
+    group = child("return {'group': os.getpgid(0)}")["group"]
+    assert group != os.getpgid(0)
+
+
 def test_it_ends_with_its_parent_even_one_that_is_killed(child, monkeypatch, tmp_path):
     child("return {}")  # writes the module
     pid = tmp_path / "pid"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import _thread
 import json
+import threading
 
 import pytest
 import torch
@@ -93,9 +95,36 @@ def test_code_and_what_is_no_gpt_is_refused_before_the_weights(hub, listed, conf
     assert hub.fetched("model.safetensors") == []
 
 
-def test_the_licence_is_asked_for_by_load_too(hub, listed, monkeypatch):
+def test_the_licence_is_asked_for_by_load_too(hub, listed):
     listed.licence = "llama3.2"
-    with pytest.raises(InstallError, match="accept_licence=True"):
+    for revision in (None, "main"):
+        with pytest.raises(InstallError, match=r'read it at .* gw\.load\("tiny", accept_licence=True\)'):
+            load(revision=revision)
+    assert hub.fetched("model.safetensors") == []
+    with load(accept_licence=True) as gpt:
+        assert gpt.name == "tiny"
+    load().close()  # it was accepted once, and is here
+
+
+def test_a_licence_that_nobody_asks_for_is_not_accepted(tmp_path):
+    for given in ("us/tiny", str(tmp_path)):
+        with pytest.raises(TypeError, match="accept_licence= accepts the licence of a model"):
+            load(given, accept_licence=True)
+
+
+def test_a_kernel_that_is_interrupted_ends_what_load_fetches_and_the_next_try_succeeds(
+    hub, listed, processes
+):
+    hub.hold["model.safetensors"] = 1000
+
+    def interrupted() -> None:
+        assert hub.reached.wait(60)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupted).start()
+    with pytest.raises(KeyboardInterrupt):
         load()
-    start(Queue(), listed, accept_licence=True).wait(60)
+    assert install.placed("tiny") is None
+    hub.hold.clear()
+    hub.go.set()
     load().close()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gptwidgets.kernel import device as devices
+from gptwidgets.kernel import holding
 from gptwidgets.kernel.fallback import attention_modules
 from gptwidgets.kernel.prefill import evaluation
 
@@ -50,7 +51,7 @@ def resumable(model: Any) -> bool:
         known = _checked.get(model)
     if known is None:
         try:
-            with evaluation(model), torch.inference_mode():
+            with evaluation(model), torch.inference_mode(), holding.within(None):
                 known = _check(model)
         except Exception as error:
             if devices.is_out_of_memory(error):

@@ -23,7 +23,7 @@ from gptwidgets.kernel.prefill import _beyond, evaluation
 from gptwidgets.kernel.resuming import Pass, blocks, forward, resumable
 
 if TYPE_CHECKING:
-    from gptwidgets.kernel.held import Held
+    from gptwidgets.kernel.intervening import Intervening
     from gptwidgets.kernel.worker import CancelToken
 
 TOKENS = 4096  # of all rows of a pass together: beyond, a larger batch gains nothing
@@ -41,7 +41,7 @@ class Upward:
         logits: of the untouched text after its last token, float32 [V].
     """
 
-    def __init__(self, gpt: Held, ids: Sequence[int], cancel: CancelToken | None = None) -> None:
+    def __init__(self, gpt: Intervening, ids: Sequence[int], cancel: CancelToken | None = None) -> None:
         self._gpt = gpt
         self._ids = torch.tensor([list(ids)], device=gpt.device)  # [1, T]
         self._cancel = cancel
@@ -118,7 +118,7 @@ class Upward:
 
 
 @contextmanager
-def upward(gpt: Held, ids: Sequence[int], cancel: CancelToken | None = None) -> Generator[Upward]:
+def upward(gpt: Intervening, ids: Sequence[int], cancel: CancelToken | None = None) -> Generator[Upward]:
     """Reads a text once, keeps each layer's hidden state, and lets the layers run again from any one up.
 
     Args:
@@ -127,7 +127,9 @@ def upward(gpt: Held, ids: Sequence[int], cancel: CancelToken | None = None) -> 
         cancel: looked at in every layer.
 
     Yields:
-        The `Upward`, under `torch.inference_mode()`. It holds (L + 1) · T · D numbers, until the block ends.
+        The `Upward`, under `torch.inference_mode()` and under the intervention that holds when the block is
+        entered, which `gpt.under(…)` within it changes for a run. It holds (L + 1) · T · D numbers, until
+        the block ends.
 
     Raises:
         TextError: a text longer than the model's table of positions.
@@ -139,7 +141,8 @@ def upward(gpt: Held, ids: Sequence[int], cancel: CancelToken | None = None) -> 
     """
     _beyond(gpt.model, len(ids))
     said = f"There is not enough memory to read {len(ids):,} tokens on {gpt.device}: shorten the text."
-    with devices.memory_in_words(said), torch.inference_mode(), gpt._stoppable(cancel) as stop:
+    now = gpt.under(gpt.intervention)
+    with devices.memory_in_words(said), torch.inference_mode(), gpt._stoppable(cancel) as stop, now:
         made = Upward(gpt, ids, stop)
         try:
             yield made

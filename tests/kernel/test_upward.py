@@ -8,6 +8,7 @@ import torch
 from gptwidgets.errors import Cancelled, ClosedError, UnsupportedModelError
 from gptwidgets.kernel import resuming
 from gptwidgets.kernel.gpt import GPT
+from gptwidgets.kernel.intervention import Intervention
 from gptwidgets.kernel.resuming import blocks, resumable
 from gptwidgets.kernel.upward import upward
 from gptwidgets.kernel.worker import CancelToken
@@ -174,3 +175,28 @@ def test_what_a_layer_had_for_its_forward_is_put_back():
     with GPT(model) as gpt, upward(gpt, IDS) as up:
         up.run(1)
     assert first.__dict__["forward"] is mine
+
+
+@pytest.mark.parametrize("name", [*NAMES, "bloom"])
+def test_one_intervention_a_row_from_its_layer_upwards(name):
+    with GPT(build(name)) as gpt:
+        rows = [Intervention.of(gpt, heads_off=[(1, head)]) for head in range(4)]
+        with upward(gpt, IDS) as up, gpt.under(rows):
+            made = up.run(1, 4, last=0)
+        for row, its in zip(rows, made, strict=True):
+            with gpt.intervene(heads_off=row.heads_off):
+                wanted = whole(gpt.model)[0]
+            torch.testing.assert_close(its, wanted, atol=1e-4, rtol=1e-4)
+        assert (made - whole(gpt.model)).abs().amax((1, 2)).min() > 0.01
+
+
+def test_all_of_it_is_under_what_held_at_the_beginning():
+    with GPT(make("llama")) as gpt:
+        with gpt.intervene(heads_off=["L0H1"]):
+            wanted = whole(gpt.model)
+            block = upward(gpt, IDS)
+            up = block.__enter__()
+        torch.testing.assert_close(up.run(1, last=0), wanted, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(up.run(0, last=0), wanted, atol=1e-4, rtol=1e-4)
+        block.__exit__(None, None, None)
+        assert resumable(gpt.model)

@@ -15,6 +15,7 @@ from gptwidgets.kernel.stages import NO_VALUES, staged
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gptwidgets.kernel.arithmetic import Arithmetic
     from gptwidgets.kernel.mask import Rule
 
 ROWS = 128  # query rows that an output is computed of at a time
@@ -152,6 +153,31 @@ class Tensors:
         if stage != "masked":
             return numbers
         return np.where(self._absent(layer, rows, cols), np.float32(-np.inf), numbers)
+
+    def arithmetic(
+        self, layer: Which | str, head: Which | None = None, *, query: int, key: int
+    ) -> Arithmetic:
+        """Everything between the vectors of two tokens and a head's output, number by number.
+
+        Args:
+            layer: a real layer number, or a head's name like "L18H6".
+            head: a head's number.
+            query: the token that looks; below zero from the end.
+            key: the token that is looked at.
+
+        Returns:
+            See `gptwidgets.kernel.arithmetic.Arithmetic`.
+
+        Raises:
+            IndexError: where there is no such layer, head or token.
+            TypeError: for "mean" and "max", which are made of many heads.
+
+        Example:
+            >>> record.arithmetic("L18H6", query=-1, key=3).to_frame()  # doctest: +SKIP
+        """
+        from gptwidgets.kernel.workings import arithmetic
+
+        return arithmetic(self, layer, head, query=query, key=key)  # type: ignore[arg-type]
 
     def _absent(self, layer: Which, rows: Cells, cols: Cells) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which cells are masked, shaped as `weights` shapes them."""

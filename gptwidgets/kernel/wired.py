@@ -31,8 +31,8 @@ that is pointed to, from the buffer of the step that `data-of` names, into the e
 into `data-at`; in `filledText` it stands as {name}. Numbers below zero stand in brackets, but for the result,
 which is the last `<mn>`; they have four significant digits and a true minus sign (`mathml.say`).
 
-Of a step of kind "keys", number `at` is the chosen key's. Of kind "dimensions", number c goes with number c of
-the others: q, k and products have d of them; v, weighted_v, others and output have dv. A sum (dot, total,
+Of a step of kind "keys", number `at` is the chosen key's. Of kind "dimensions", number c goes with number c
+of the others: q, k and products have d of them; v, weighted_v, others and output dv. A sum (dot, total,
 others) and a largest (top) are made of all the numbers of the steps in `from`, of which `filled` shows a few.
 
 The MathML is made of our own names and numbers alone; no text of the model is in it.

@@ -101,13 +101,13 @@ def _attend(
     """Attention as the model has it, on the shortest way that computes it."""
     query, key, value, mask = call.query, call.key, call.value, call.mask
     plain = call.softcap is None and call.sinks is None
+    wanted = bool(kwargs.get("output_attentions"))
     if isinstance(mask, LazyMask):
-        if plain and call.bias is None and dropout == 0.0:
+        if plain and not wanted and call.bias is None and dropout == 0.0:
             out = chunk_attention(query, key, value, mask, call.scale)
             if out is not None:
                 return out, None
         mask = mask.tensor(query.device)
-    wanted = bool(kwargs.get("output_attentions"))
     if plain and not wanted:
         return sdpa_attention_forward(
             module,

@@ -78,7 +78,7 @@ class Intervening(Held):
     @property
     def intervention(self) -> Intervention:
         """The one that holds now, in this thread; empty where there is none."""
-        if "_sites" not in self.__dict__:
+        if self.closed or "_sites" not in self.__dict__:
             return NOTHING
         here = holding.own(self._sites)
         return self._blocks.intervention if here is None or here.rows[1:] else here.rows[0]

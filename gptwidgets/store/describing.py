@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from gptwidgets.errors import UnsafeModelError
 from gptwidgets.store.hubfiles import check_safetensors
 
 _CONTEXTS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length", "seq_length")
+_KIND = re.compile(r"[\w.+-]{1,100}")
+_DTYPE = re.compile(r"\w{1,20}", re.ASCII)
+_MOST = 2**60  # numbers that a file holds; what says more says nothing
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
@@ -55,7 +59,8 @@ def describe_config(config: dict[str, Any]) -> tuple[str, int | None]:
     kind, inner = config.get("model_type"), config.get("text_config")
     found = [part.get(key) for part in (config, inner) if isinstance(part, dict) for key in _CONTEXTS]
     lengths = [length for length in found if isinstance(length, int) and 0 < length < 10**9]
-    return kind if isinstance(kind, str) else "", max(lengths, default=None)
+    named = kind if isinstance(kind, str) and _KIND.fullmatch(kind) else ""
+    return named, max(lengths, default=None)
 
 
 def describe_folder(folder: Path) -> Described:
@@ -78,11 +83,13 @@ def describe_folder(folder: Path) -> Described:
             weight_bytes += path.stat().st_size
             for key, tensor in check_safetensors(path, path.name).items():
                 if key != "__metadata__":
-                    kind = str(tensor.get("dtype"))
-                    counts[kind] = counts.get(kind, 0) + math.prod(tensor.get("shape", [0]))
+                    kind, n = str(tensor.get("dtype")), math.prod(tensor.get("shape", [0]))
+                    counts[kind] = counts.get(kind, 0) + n
         except (OSError, UnsafeModelError, TypeError):
             counts.clear()
             break
+    if not all(_DTYPE.fullmatch(kind) and 0 <= n < _MOST and n == int(n) for kind, n in counts.items()):
+        counts.clear()
     return Described(
         architecture=architecture,
         parameters=sum(counts.values()) or None,

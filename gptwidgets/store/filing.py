@@ -5,6 +5,7 @@ A listing shows its newest published version (see listings.py); `refresh` sees t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -108,12 +109,12 @@ def set_status(
     with database.writing(status, found.name, version_id, before=found.status) as connection:
         lock(connection, found.listing_id)
         now = connection.scalar(select(table.c.status).where(table.c.id == version_id))
+        if now not in only:
+            raise StoreError(f'"{found.name}" {found.revision} is {now} by now; look at it again.')
         if now in {"published", "withdrawn"} and status != "withdrawn":
             raise StoreError(
                 f'"{found.name}" {found.revision} is {now} and never changes; publish a new version.'
             )
-        if now not in only:
-            raise StoreError(f'"{found.name}" {found.revision} is {now} by now; look at it again.')
         changed = {"status": status} if words is None else {"status": status, "words": words}
         connection.execute(update(table).where(table.c.id == version_id).values(changed))
         refresh(connection, found.listing_id)
@@ -202,9 +203,24 @@ def columns(facts: Facts) -> dict[str, Any]:
     """The columns of a version's row that its facts fill."""
     plain = {name: value for name, value in vars(facts).items() if name != "files"}
     return {
-        name: dict(value) if isinstance(value, Mapping) else value  # pyright: ignore[reportUnknownArgumentType]
+        name: _kept(dict(value)) if isinstance(value, Mapping) else value  # pyright: ignore[reportUnknownArgumentType]
         for name, value in plain.items()
     }
+
+
+def _kept(value: Any) -> Any:
+    """What PostgreSQL can keep of JSON: Python reads more, such as Infinity, and halves of characters."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        found: dict[Any, Any] = value
+        return {_kept(key): _kept(part) for key, part in found.items()}
+    if isinstance(value, list | tuple):
+        listed: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType]
+        return [_kept(part) for part in listed]
+    return value
 
 
 def write_words(connection: Connection, listing_id: int, words: Words, architecture: str) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gptwidgets.errors import StoreError
 from gptwidgets.store import cards, reviews, schema
 from gptwidgets.store.listings import Words
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,94}[a-z0-9])?")
+_WINDOWS = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")  # which has devices of these names
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _LONGEST = {"title": 200, "summary": 500, "licence": 100}  # characters
+_SUCH = {"use_cases": '["chat"]', "languages": '["en", "de"]'}
+_MOST = 300  # languages; there are some seven thousand, of which nobody's model knows as many
 
 
 def name(said: str) -> str:
@@ -25,6 +28,23 @@ def name(said: str) -> str:
             'A model is called by small letters, digits, ".", "-" and "_", such as "my-gpt"; '
             f"not {said!r:.80}."
         )
+    if _WINDOWS.fullmatch(said):
+        raise StoreError(f'No folder on Windows can be called "{said}"; choose another name.')
+    return said
+
+
+def revision(said: str) -> str:
+    """A version's name.
+
+    Raises:
+        StoreError: it is none.
+    """
+    if not isinstance(said, str) or not NAME.fullmatch(said):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise StoreError(
+            f'A revision is written in small letters and digits, such as "v2"; not {said!r:.80}.'
+        )
+    if _WINDOWS.fullmatch(said):
+        raise StoreError(f'No folder on Windows can be called "{said}"; choose another revision.')
     return said
 
 
@@ -85,8 +105,8 @@ def _licence(licence: str) -> str:
 
 
 def _use_cases(found: Sequence[str]) -> tuple[str, ...]:
-    found = _several(found)
-    unknown = sorted({str(one) for one in found} - set(schema.USE_CASES))
+    found = _several("use_cases", found)
+    unknown = sorted(set(found) - set(schema.USE_CASES))
     if unknown:
         known = ", ".join(schema.USE_CASES)
         raise StoreError(f"There is no use case {', '.join(unknown)[:80]}; take of {known}.")
@@ -94,12 +114,19 @@ def _use_cases(found: Sequence[str]) -> tuple[str, ...]:
 
 
 def _languages(found: Sequence[str]) -> tuple[str, ...]:
-    found = _several(found)
+    found = _several("languages", found)
     for one in found:
-        if not _LANGUAGE.fullmatch(str(one)):
+        if not _LANGUAGE.fullmatch(one):
             raise StoreError(f'A language has an ISO code, such as "en" or "pt-BR"; {one!r:.40} is none.')
     return found
 
 
-def _several(found: Sequence[str]) -> tuple[str, ...]:
-    return (found,) if isinstance(found, str) else tuple(found)
+def _several(what: str, found: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(found, str):
+        return (found,)
+    listed = tuple(found) if isinstance(found, Iterable) else (found,)  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not all(isinstance(one, str) for one in listed):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise StoreError(f"{what} is a list of words, such as {_SUCH[what]}; not {found!r:.80}.")
+    if len(listed) > _MOST:
+        raise StoreError(f"{what} has at most {_MOST} words, and these are {len(listed):,}.")
+    return tuple(dict.fromkeys(listed))

@@ -166,4 +166,5 @@ def seal(
         json.dump(sealed, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
+    (folder / MANIFEST).chmod(0o644)  # as the others, whatever the umask is
     return sealed

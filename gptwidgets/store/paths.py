@@ -47,8 +47,12 @@ def folder_name(name: str) -> str | None:
     return within
 
 
-def writable(folder: Path) -> Path:
+def writable(folder: Path, how: str = "set GPTWIDGETS_HOME to a folder that can be") -> Path:
     """Makes a folder, or says that it cannot be written.
+
+    Args:
+        folder: with whatever is above it.
+        how: what to do where it cannot.
 
     Raises:
         InstallError: with what to do.
@@ -59,7 +63,6 @@ def writable(folder: Path) -> Path:
             raise PermissionError(13, "it is read-only")
     except OSError as error:
         raise InstallError(
-            f'Nothing can be written to "{folder}" ({error.strerror or error}); '
-            "set GPTWIDGETS_HOME to a folder that can be."
+            f'Nothing can be written to "{folder}" ({error.strerror or error}); {how}.'
         ) from None
     return folder

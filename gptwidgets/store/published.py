@@ -1,6 +1,7 @@
 """Where the files of published models lie: beside a store's own file, or in a folder that a class shares.
 
-That of a version is `published/<name>/<revision>`; it is made in one step and never changes.
+That of a version is `published/<name>/<revision>`, with a number behind it where another store has one of the
+same name there; it is made in one step and never changes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,13 +49,41 @@ def root(database: Database) -> Path:
         folder = _TEMPORARY[database]
     else:
         folder = Path(str(database.url.database)).resolve().parent / "published"
+    return _writable(database, folder)
+
+
+def place_for(database: Database, name: str, revision: str) -> Path:
+    """Where the files of a new version go: a folder that is not there yet.
+
+    What is there already under its name is another store's that has its files here, too, or of this one as it
+    was before somebody put back an older copy of it: nothing of that is touched.
+    """
+    around = root(database) / name
+    n, folder = 1, around / revision
+    while folder.exists():
+        n += 1
+        folder = around / f"{revision}-{n}"
+    return folder
+
+
+def made_for(database: Database, folder: Path) -> None:
+    """Makes the folder around that of a version.
+
+    Raises:
+        StoreError: nothing can be written there.
+    """
+    around = _writable(database, folder.parent)
+    if database.shared:
+        with suppress(OSError):  # a class reads what one of it has written
+            around.chmod(0o755)
+
+
+def _writable(database: Database, folder: Path) -> Path:
+    how = f"set {VARIABLE} to a folder that all can write to" if database.shared else "see to its permissions"
     try:
-        return paths.writable(folder)
+        return paths.writable(folder, how)
     except InstallError as error:
-        if not database.shared:
-            raise
-        what = str(error).split(";", maxsplit=1)[0]
-        raise StoreError(f"{what}; set {VARIABLE} to a folder that all can write to.") from None
+        raise StoreError(str(error)) from None
 
 
 def kept(database: Database, folder: Path) -> str:

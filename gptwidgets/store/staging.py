@@ -21,6 +21,9 @@ from gptwidgets.errors import InstallError
 from gptwidgets.store import paths
 from gptwidgets.store.folders import NOBODY, Watch, manifest
 
+HOW = "make room, or set GPTWIDGETS_HOME to a folder on another disk"
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # the disk, or a user's share of it
+
 
 def is_there(folder: Path) -> bool:
     """True where a folder is a finished model."""
@@ -35,6 +38,7 @@ def staged(
     *,
     keep: bool = False,
     there: Callable[[Path], bool] = is_there,
+    how: str = HOW,
 ) -> Generator[Path | None]:
     """A place to build the folder `root/name` in, under a lock between processes.
 
@@ -48,6 +52,7 @@ def staged(
         watch: told about waiting, and asked whether to stop.
         keep: what goes wrong leaves the stage as it is, and the next try gets it again.
         there: says of `root/name` whether it is what is wanted.
+        how: what to do where the disk is full.
 
     Yields:
         The staging folder; None where another process has finished the model while this one waited.
@@ -64,20 +69,20 @@ def staged(
             return
         for left in [*root.glob(f".{name}.part-*"), *root.glob(f".{name}.gone-*")]:
             shutil.rmtree(left, ignore_errors=True)
-        stage = kept(root, name) if keep else Path(tempfile.mkdtemp(prefix=f".{name}.part-", dir=root))
-        stage.mkdir(exist_ok=True)
-        finished = False
+        stage, finished = None, False
         try:
+            stage = kept(root, name) if keep else Path(tempfile.mkdtemp(prefix=f".{name}.part-", dir=root))
+            stage.mkdir(exist_ok=True)
             yield stage
             watch.stop()
             _exchange(stage / "model", target)
             finished = True
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if not is_full(error):
                 raise
-            raise InstallError(no_room(root, None)) from None
+            raise InstallError(no_room(root, None, how)) from None
         finally:
-            if finished or not keep:
+            if stage is not None and (finished or not keep):
                 shutil.rmtree(stage, ignore_errors=True)
 
 
@@ -154,24 +159,30 @@ def size(folder: Path) -> int:
     return total
 
 
-def need_room(root: Path, needed: int) -> None:
+def need_room(root: Path, needed: int, how: str = HOW) -> None:
     """Raises InstallError where the disk has less than `needed` bytes free."""
     if shutil.disk_usage(root).free < needed:
-        raise InstallError(no_room(root, needed))
+        raise InstallError(no_room(root, needed, how))
 
 
-def no_room(root: Path, needed: int | None) -> str:
+def is_full(error: BaseException) -> bool:
+    """True where an error says that the disk is full; what is written in Rust says so in words only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _FULL
+    return any(f"(os error {code})" in str(error) for code in (*_FULL, 112))  # 112 is Windows'
+
+
+def no_room(root: Path, needed: int | None, how: str = HOW) -> str:
     """The sentence for a full disk."""
     wants = f"needs about {needed / 1e9:.1f} GB" if needed else "needs more"
     return (
-        f'The disk of "{root}" has {shutil.disk_usage(root).free / 1e9:.1f} GB free, and this {wants}: '
-        "make room, or set GPTWIDGETS_HOME to a folder on another disk."
+        f'The disk of "{root}" has {shutil.disk_usage(root).free / 1e9:.1f} GB free, and this {wants}: {how}.'
     )
 
 
 @contextmanager
-def locked(root: Path, name: str, watch: Watch = NOBODY) -> Generator[None]:
-    """Nobody else works on `root/name` meanwhile; waits until that is so."""
+def locked(root: Path, name: str, watch: Watch = NOBODY, *, what: str = "install") -> Generator[None]:
+    """Nobody else works on `root/name` meanwhile; waits until that is so, and says for what."""
     lock = FileLock(root / f".{name}.lock")
     waited = 0.0
     while True:
@@ -181,7 +192,7 @@ def locked(root: Path, name: str, watch: Watch = NOBODY) -> Generator[None]:
         except Timeout:
             waited += 0.2
             watch.stop()
-            watch.tell("waiting for another install of the same model", waited, None, "s")
+            watch.tell(f"waiting for another {what} of the same model", waited, None, "s")
     try:
         yield
     finally:

@@ -93,7 +93,7 @@ def _failed(reason: str) -> list[Result]:
 def _licence(folder: Path, licence: str) -> Result:
     if licences.is_known(licence):
         return ("licence is known", True, f"{licence} is a licence that is known.")
-    papers = (path for path in sorted(folder.iterdir()) if path.name.lower().startswith(("licen", "copying")))
+    papers = (path for path in sorted(folder.glob("*")) if path.name.lower().startswith(("licen", "copying")))
     words = [path.name for path in papers if path.is_file() and path.stat().st_size > 0]
     if licence.startswith("LicenseRef-") and words:
         return ("licence is known", True, f'Its licence lies in "{words[0]}".')

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from gptwidgets.errors import ChecksumError, RefusedError, StoreError
-from gptwidgets.store import checks, filing, folders, listings, people, published, reviews, schema, stating
+from gptwidgets.errors import ChecksumError, GPTWidgetsError, RefusedError, StoreError
+from gptwidgets.store import (
+    checks,
+    filing,
+    folders,
+    listings,
+    people,
+    published,
+    reviews,
+    schema,
+    stating,
+    unfinished,
+)
 from gptwidgets.store.database import Database
 from gptwidgets.store.describing import describe_folder
 from gptwidgets.store.folders import NOBODY, Watch
 from gptwidgets.store.listings import Facts, File, Listing, Version, Words
-from gptwidgets.store.staging import locked, staged
+from gptwidgets.store.staging import is_full, locked, no_room, staged
 from gptwidgets.verbs import bringing
 from gptwidgets.verbs.checking import check
+
+if TYPE_CHECKING:
+    from gptwidgets.kernel.gpt import GPT
 
 
 def publish(
@@ -50,37 +66,55 @@ def publish(
     _revision(database, name, revision)
     model = bringing.look(gpt_or_folder)
     root = published.root(database)
-    # Who publishes the same model at the same time waits here, until the draft before is in the database: a
-    # revision that it has is never written over.
-    with locked(root, name, watch):
-        revision = _revision(database, name, revision)
-        with staged(root / name, revision, watch, there=lambda _folder: False) as stage:
-            if stage is None:
-                raise StoreError(f'"{name}" {revision} is being published by another process; try again.')
-            made = stage / "model"
-            made.mkdir()
-            bringing.bring(model, made, watch)
-            described = describe_folder(made)
-            told = {"name": name, "licence": words.licence, "words": _plain(words)}
-            sealed = folders.seal(made, {**described.as_manifest(), **told}, watch)
-        facts = Facts(
-            source={
-                "kind": "folder",
-                "path": published.kept(database, root / name / revision),
-                "files": sealed["files"],
-                "revision": revision,
-            },
-            architecture=described.architecture or "unknown",
-            revision=revision,
-            parameters=described.parameters,
-            context_length=described.context_length,
-            dtype=described.dtype,
-            weight_bytes=described.weight_bytes,
-            config=described.config,
-            manifest=sealed,
-            files=[File(path, file["bytes"], file["sha256"]) for path, file in sealed["files"].items()],
+    try:
+        # Who publishes the same model at the same time waits here, until the draft before is in the database.
+        with locked(root, name, watch, what="publish"):
+            unfinished.clear(database, name)
+            revision = _revision(database, name, revision)
+            folder = published.place_for(database, name, revision)
+            with unfinished.begun(database, name, folder) as end:
+                published.made_for(database, folder)
+                facts = _brought(model, folder, {"name": name, "words": _plain(words)}, watch)
+                source = {**facts.source, "path": published.kept(database, folder), "revision": revision}
+                with database.writing("publish", name, revision=revision) as connection:
+                    end(connection)
+                    return filing.add(database, name, words, replace(facts, source=source, revision=revision))
+    except OSError as error:  # an InstallError, which speaks of installing, is one, too
+        raise StoreError(_in_words(error, root)) from None
+
+
+def _brought(model: GPT | bringing.Folder, folder: Path, told: dict[str, Any], watch: Watch) -> Facts:
+    """Builds and seals the folder of a version, moves it into place in one step, and says what it is."""
+    with staged(folder.parent, folder.name, watch, there=lambda _: False, how=bringing.HOW) as stage:
+        if stage is None:
+            raise StoreError(f'Somebody else has just made "{folder}"; try again.')
+        made = stage / "model"
+        made.mkdir()
+        bringing.bring(model, made, watch)
+        described = describe_folder(made)
+        sealed = folders.seal(
+            made, {**described.as_manifest(), "licence": told["words"]["licence"], **told}, watch
         )
-        return filing.add(database, name, words, facts)
+    return Facts(
+        source={"kind": "folder", "files": sealed["files"]},
+        architecture=described.architecture or "unknown",
+        parameters=described.parameters,
+        context_length=described.context_length,
+        dtype=described.dtype,
+        weight_bytes=described.weight_bytes,
+        config=described.config,
+        manifest=sealed,
+        files=[File(path, file["bytes"], file["sha256"]) for path, file in sealed["files"].items()],
+    )
+
+
+def _in_words(error: OSError, root: Path) -> str:
+    if isinstance(error, GPTWidgetsError):
+        return str(error)
+    if is_full(error):
+        return no_room(root, None, bringing.HOW)
+    where = error.filename or root
+    return f'"{where}" cannot be written ({error.strerror or error}); see to the permissions of "{root}".'
 
 
 def submit(database: Database, name: str, *, watch: Watch = NOBODY) -> list[checks.Check]:
@@ -221,9 +255,7 @@ def _revision(database: Database, name: str, wanted: str | None) -> str:
         while f"v{n}" in there:
             n += 1
         return f"v{n}"
-    if not stating.NAME.fullmatch(wanted):
-        raise StoreError(f'A revision is written in small letters and digits, such as "v2"; not {wanted!r}.')
-    if wanted in there:
+    if stating.revision(wanted) in there:
         raise StoreError(
             f'"{name}" has a version "{wanted}" already, which never changes; give another revision.'
         )

@@ -60,11 +60,13 @@ class Habits:
         expert: the same of an expert's.
         scores: how many copies of a block of attention logits, all but one in float32; 0 where fused
             attention makes none.
+        values: how many values of a token a record keeps side by side.
     """
 
     inner: int = 3
     expert: int = 4
     scores: int = 0
+    values: int = 1
 
     @classmethod
     def of(cls, config: Any) -> Habits:
@@ -85,6 +87,7 @@ class Habits:
             expert=9 if kind == "gpt_oss" else 4,
             # soft caps and sinks are beyond fused attention: the formula itself runs, by rows
             scores=4 if capped or kind == "gpt_oss" else 0,
+            values=2 if kind == "diffllama" else 1,  # of halves of the heads, to each of which it attends
         )
 
 
@@ -125,6 +128,9 @@ def reckon(
     T = tokens or min(TYPICAL_LENGTH, shape.context or TYPICAL_LENGTH)
     d, dv = shape.head_size, shape.value_size or shape.head_size
     a_token = shape.n_kv_heads * (d + dv) * itemsize  # its keys and values in a layer
+    a_record = shape.n_heads * d + shape.n_kv_heads * (
+        d + habits.values * dv
+    )  # numbers of a token in a layer
     kept = batch * a_token * _held(shape, T, chunk, batch) if cache else 0
     moments = [0]
     if record:
@@ -140,7 +146,7 @@ def reckon(
     return Needs(
         weights=parameters * itemsize,
         cache=kept,
-        recorded=shape.n_layers * T * (shape.n_heads * d * itemsize + a_token) if record else 0,
+        recorded=shape.n_layers * T * itemsize * a_record if record else 0,
         working=max(moments) + (batch if cache else 1) * shape.vocabulary * 4 * 6,
     )
 

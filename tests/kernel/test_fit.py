@@ -10,8 +10,10 @@ from gptwidgets.errors import UnsupportedModelError
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel import fit
 from gptwidgets.kernel import folder as folders
+from gptwidgets.kernel.gpt import GPT
 from gptwidgets.kernel.needs import ROOM
 from gptwidgets.kernel.shape import Shape
+from tests.kernel.tiny_models import GROUPED, INTERFACE, make, tiny
 
 LLAMA = LlamaConfig(
     vocab_size=1000, hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4,
@@ -53,13 +55,13 @@ def test_a_sliding_window_bounds_the_cache():
     assert short.cache == long.cache
 
 
-def test_what_is_recorded_is_what_was_foretold():
-    from gptwidgets.kernel.gpt import GPT
-
-    gpt = GPT(AutoModelForCausalLM.from_config(LLAMA))
-    record = gpt.record(list(range(100)))
-    assert record.nbytes == fit.needs(LLAMA, dtype=torch.float32, parameters=1, tokens=100).recorded
-    gpt.close()
+@pytest.mark.parametrize("name", [*INTERFACE, "diffllama"])
+def test_what_is_recorded_is_what_was_foretold(name):
+    """Also where values have another size than keys (DeepSeek), or are two (diffllama)."""
+    model = tiny(name, "DiffLlama", GROUPED) if name == "diffllama" else make(name)
+    with GPT(model) as gpt:
+        record = gpt.record(list(range(3, 63)), progress=False)
+    assert record.nbytes == fit.needs(model.config, dtype=torch.float32, parameters=1, tokens=60).recorded
 
 
 def test_a_configuration_that_cannot_be_built():

@@ -55,6 +55,27 @@ def test_scores_are_those_of_the_steps(smol):
     assert 0.3 < attrs["bits_per_byte"] < 1.5
 
 
+def test_what_a_head_gives_out_and_how_it_came_about(smol):
+    text = "The animal didn't cross the street because it"
+    entered = []
+    hook = smol.model.model.layers[13].self_attn.o_proj.register_forward_pre_hook(
+        lambda _, x: entered.append(x[0][0])
+    )
+    try:
+        record = smol.record(text, progress=False)
+    finally:
+        hook.remove()
+    z = record.z(13)  # (9, T, 64)
+    np.testing.assert_allclose(z.transpose(0, 1).flatten(1), entered[0], atol=1e-4)
+    cell = record.arithmetic("L13H8", query=-1, key=1)
+    np.testing.assert_allclose(cell.output, z[8, -1], atol=1e-4)
+    assert cell.weight == pytest.approx(record.weights(13, 8, -1, 1), abs=1e-5)
+    assert cell.scale == 64**-0.5
+    assert cell.tokens == ("·it", "·animal")
+    assert "Key and value head 2 of 3 (counted from 0), shared by heads 6 to 8" in cell.facts[0]
+    assert "(RoPE)" in cell.facts[1]
+
+
 def test_beams_are_those_of_transformers(smol):
     ids = smol.encode(PROMPT)
     with torch.no_grad():

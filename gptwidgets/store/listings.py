@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from gptwidgets.errors import StoreError, UnknownModelError
-from gptwidgets.store import schema
+from gptwidgets.store import published, schema
 
 if TYPE_CHECKING:
     from gptwidgets.store.database import Database
@@ -149,7 +149,7 @@ def find(database: Database, name: str) -> Listing | None:
         row = connection.execute(
             select(schema.listing).where(func.lower(schema.listing.c.name) == name.lower())
         ).one_or_none()
-        return None if row is None else _listing(connection, row)
+        return None if row is None else _listing(database, connection, row)
 
 
 def get(database: Database, name: str) -> Listing:
@@ -181,7 +181,7 @@ def version(database: Database, version_id: int) -> Version:
     return found[0]
 
 
-def _listing(connection: Connection, row: Row[Any]) -> Listing:
+def _listing(database: Database, connection: Connection, row: Row[Any]) -> Listing:
     shown = connection.execute(
         select(schema.version.c.source, schema.version.c.revision).where(
             schema.version.c.id == row.latest_version_id
@@ -191,7 +191,7 @@ def _listing(connection: Connection, row: Row[Any]) -> Listing:
         **{name: row._mapping[name] for name in _PLAIN},
         use_cases=_set(connection, schema.listing_use.c.use_case, row.id),
         languages=_set(connection, schema.listing_language.c.language, row.id),
-        source=shown.source if shown is not None else {},
+        source=published.resolved(database, shown.source) if shown is not None else {},
         revision=shown.revision if shown is not None else "",
         version_id=row.latest_version_id or 0,
     )
@@ -217,4 +217,8 @@ def _versions(database: Database, which: ColumnElement[bool]) -> list[Version]:
         )
         for row in held:
             files[row.version_id].append(File(row.path, row.bytes, row.sha256))
-    return [Version(**row._mapping, files=tuple(files[row.id])) for row in rows]
+    found: list[Version] = []
+    for row in rows:
+        columns: dict[str, Any] = {**row._mapping, "source": published.resolved(database, row.source)}
+        found.append(Version(**columns, files=tuple(files[row.id])))
+    return found

@@ -12,7 +12,7 @@ import tempfile
 import weakref
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gptwidgets.errors import ChecksumError, InstallError, StoreError
 from gptwidgets.store import paths, safety
@@ -41,15 +41,17 @@ def root(database: Database) -> Path:
                 f"The files of a shared store lie in a folder that all can reach: set {VARIABLE} to it, here "
                 "and where they are installed."
             )
-        folder = Path(named).expanduser()
-    elif database.memory:
-        if database not in _TEMPORARY:
-            made = _TEMPORARY[database] = Path(tempfile.mkdtemp(prefix="gptwidgets-"))
-            weakref.finalize(database, shutil.rmtree, made, ignore_errors=True)
-        folder = _TEMPORARY[database]
-    else:
-        folder = Path(str(database.url.database)).resolve().parent / "published"
-    return _writable(database, folder)
+        return _writable(database, Path(named).expanduser())
+    if not database.memory:
+        return _writable(database, _beside(database))
+    if database not in _TEMPORARY:
+        made = _TEMPORARY[database] = Path(tempfile.mkdtemp(prefix="gptwidgets-"))
+        weakref.finalize(database, shutil.rmtree, made, ignore_errors=True)
+    return _TEMPORARY[database]
+
+
+def _beside(database: Database) -> Path:
+    return Path(str(database.url.database)).resolve().parent / "published"
 
 
 def place_for(database: Database, name: str, revision: str) -> Path:
@@ -87,8 +89,18 @@ def _writable(database: Database, folder: Path) -> Path:
 
 
 def kept(database: Database, folder: Path) -> str:
-    """A folder's path as the store keeps it: others may reach a shared folder under another path."""
-    return folder.relative_to(root(database)).as_posix() if database.shared else str(folder)
+    """A folder's path as the store keeps it: others may reach it under another, and a home may be moved."""
+    return str(folder) if database.memory else folder.relative_to(root(database)).as_posix()
+
+
+def resolved(database: Database, source: dict[str, Any]) -> dict[str, Any]:
+    """A version's source, with the whole path of what lies beside a store's own file.
+
+    Where a shared folder is, each machine says when it is read (see `located`).
+    """
+    if database.shared or source.get("kind") != "folder" or "path" not in source:
+        return source
+    return {**source, "path": str(_beside(database) / source["path"])}
 
 
 def located(path: str) -> Path:

@@ -10,7 +10,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, delete, insert, select
 
 from gptwidgets.errors import GPTWidgetsError
-from gptwidgets.store import published, schema
+from gptwidgets.store import listings, published, schema
 
 if TYPE_CHECKING:
     from gptwidgets.store.database import Database
@@ -62,21 +62,21 @@ def begun(database: Database, name: str, folder: Path) -> Generator[Callable[[Co
 def clear(database: Database, name: str) -> None:
     """Clears away what was begun and is not worked on any more; call it under the lock of the name.
 
-    What others of a shared store have begun is theirs.
+    What others of a shared store have begun is theirs; and a folder that has become a version's is nobody's.
 
     Args:
         database: the store's.
         name: of the listing whose lock is held.
     """
     for key, told in _known(database).items():
-        if told["who"] != database.user:
+        if database.shared and told["who"] != database.user:
             continue
         with suppress(GPTWidgetsError, OSError, Timeout):  # somebody is at work on it, or it is locked away
-            folder = published.located(told["folder"])
-            if told["name"] == name:
-                _clear(folder)
-            elif folder.parent.exists():
-                with FileLock(folder.parent.with_name(f".{told['name']}.lock"), timeout=0):
+            folder = published.root(database) / told["folder"]
+            held = told["name"] == name
+            lock = FileLock(folder.parent.with_name(f".{told['name']}.lock"), timeout=0)
+            with nullcontext() if held else lock:
+                if not _is_a_version(database, told["name"], folder):
                     _clear(folder)
             with database.writing("clear away", told["name"], folder=told["folder"]) as connection:
                 connection.execute(delete(schema.setting).where(schema.setting.c.key == key))
@@ -87,6 +87,14 @@ def _known(database: Database) -> dict[str, dict[str, Any]]:
     query = select(table.c.key, table.c.value).where(table.c.key.startswith(_KEY)).order_by(table.c.key)
     with database.reading() as connection:
         return {key: json.loads(value) for key, value in connection.execute(query)}
+
+
+def _is_a_version(database: Database, name: str, folder: Path) -> bool:
+    found = listings.find(database, name)
+    versions = [] if found is None else listings.versions(database, found.id)
+    return any(
+        version.source.get("kind") == "folder" and published.place(version) == folder for version in versions
+    )
 
 
 def _clear(folder: Path) -> None:

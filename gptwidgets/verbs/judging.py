@@ -125,17 +125,29 @@ class Judging:
         """The versions that wait for a reviewer, the oldest first."""
         return _frame(publishing.queue(self.database))
 
-    def approve(self, name: str, words: str = "") -> None:
+    def approve(self, name: str, words: str = "", *, revision: str | None = None) -> None:
         """Publishes the version that waits; from then on it never changes.
+
+        Args:
+            name: of the listing.
+            words: to its publisher.
+            revision: the one that you looked at; where another waits by now, it is not approved unseen.
 
         Raises:
             RefusedError: on a shared store, if you are no reviewer, or the model is yours and others could.
+            StoreError: none waits, another one than you looked at does, or its files were changed.
         """
-        publishing.approve(self.database, name, words)
+        publishing.approve(self.database, name, words, revision=revision)
 
-    def reject(self, name: str, words: str) -> None:
-        """Sends the version that waits back, with words that say what to do."""
-        publishing.reject(self.database, name, words)
+    def reject(self, name: str, words: str, *, revision: str | None = None) -> None:
+        """Sends the version that waits back, with words that say what to do.
+
+        Args:
+            name: of the listing.
+            words: to its publisher.
+            revision: the one that you looked at, as `approve` takes it.
+        """
+        publishing.reject(self.database, name, words, revision=revision)
 
     def withdraw(self, name: str) -> None:
         """Takes a model out of the store; who has it keeps it."""

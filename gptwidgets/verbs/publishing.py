@@ -181,15 +181,24 @@ def queue(database: Database) -> list[dict[str, Any]]:
     return rows
 
 
-def approve(database: Database, name: str, words: str = "", *, watch: Watch = NOBODY) -> None:
+def approve(
+    database: Database, name: str, words: str = "", *, revision: str | None = None, watch: Watch = NOBODY
+) -> None:
     """Publishes the version that waits, where its files still are as they were checked.
+
+    Args:
+        database: the store's.
+        name: of the listing.
+        words: to its publisher.
+        revision: which was looked at: another that has taken its place meanwhile is not approved unseen.
+        watch: told about progress, and asked whether to stop.
 
     Raises:
         StoreError: none waits, or its files were changed.
         RefusedError: only a reviewer may, and not of a model of his own while there are others.
     """
     said = reviews.cleaned(words)
-    listing, waiting = _waiting(database, name, "approve a model")
+    listing, waiting = _waiting(database, name, revision, "approve a model")
     if database.shared and waiting.made_by == database.user:
         others = [person for person in people.reviewers(database) if person != database.user]
         if others:
@@ -209,7 +218,7 @@ def approve(database: Database, name: str, words: str = "", *, watch: Watch = NO
 _ALONE = "Approved by its own publisher, who is the only reviewer here."
 
 
-def reject(database: Database, name: str, words: str) -> None:
+def reject(database: Database, name: str, words: str, *, revision: str | None = None) -> None:
     """Sends the version that waits back.
 
     Raises:
@@ -219,7 +228,7 @@ def reject(database: Database, name: str, words: str) -> None:
     said = reviews.cleaned(words)
     if not said:
         raise StoreError("Say why it is rejected: its publisher reads it, and can do better.")
-    listing, waiting = _waiting(database, name, "reject a model")
+    listing, waiting = _waiting(database, name, revision, "reject a model")
     with database.writing("reject", listing.name, waiting.id):
         filing.set_status(database, waiting.id, "rejected", said, only={"submitted"})
 
@@ -262,7 +271,7 @@ def _revision(database: Database, name: str, wanted: str | None) -> str:
     return wanted
 
 
-def _waiting(database: Database, name: str, wanted: str) -> tuple[Listing, Version]:
+def _waiting(database: Database, name: str, revision: str | None, wanted: str) -> tuple[Listing, Version]:
     people.need_reviewer(database, wanted)
     listing = listings.get(database, name)
     waiting = next(
@@ -270,6 +279,10 @@ def _waiting(database: Database, name: str, wanted: str) -> tuple[Listing, Versi
     )
     if waiting is None:
         raise StoreError(f'No version of "{name}" waits for a reviewer; submit one first.')
+    if revision not in {None, waiting.revision}:
+        raise StoreError(
+            f'It is "{name}" {waiting.revision} that waits by now, not {revision}; look at it first.'
+        )
     return listing, waiting
 
 

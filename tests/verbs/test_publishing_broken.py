@@ -15,7 +15,7 @@ import pytest
 
 from gptwidgets.errors import Cancelled, ClosedError, StoreError
 from gptwidgets.kernel.sampling import Sampling
-from gptwidgets.store import clock, filing, folders, listings, published, staging
+from gptwidgets.store import clock, filing, folders, listings, published, staging, unfinished
 from gptwidgets.store.database import Database
 from gptwidgets.store.folders import Watch
 from gptwidgets.verbs import bringing, publishing
@@ -312,3 +312,30 @@ def test_a_draft_whose_files_are_gone_is_told_by_the_checks(database, files, wor
     results = {check.name: check for check in publishing.submit(database, "mine")}
     assert "publish it anew" in results["hashes"].reason
     assert works == []
+
+
+def test_a_home_that_is_moved_keeps_what_was_published(tmp_path, files, works):  # noqa: F811
+    (tmp_path / "old").mkdir()
+    with Database.open(f"sqlite:///{tmp_path}/old/store.sqlite3", user="ada") as database:
+        publish(database, files)
+        publishing.submit(database, "mine")
+    (tmp_path / "old").rename(tmp_path / "new")
+    with Database.open(f"sqlite:///{tmp_path}/new/store.sqlite3", user="ada") as database:
+        publishing.approve(database, "mine")
+        assert listings.get(database, "mine").source["path"] == str(tmp_path / "new/published/mine/v1")
+
+
+def test_what_was_begun_and_has_become_a_version_after_all_is_not_cleared_away(
+    database,
+    files,  # noqa: F811
+    monkeypatch,
+):
+    draft = publish(database, files)
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished, "_clear", lambda _: fail(PermissionError(13, "Permission denied")))
+        with pytest.raises(KeyboardInterrupt), unfinished.begun(database, "mine", published.place(draft)):
+            raise KeyboardInterrupt
+    assert len(begun(database)) == 1
+    publish(database, files, "another")
+    assert begun(database) == []
+    folders.check(published.verified(draft), thorough=True)

@@ -214,3 +214,14 @@ def test_two_who_decide_at_once_decide_once(database, database_url, files, works
     listing = listings.get(database, "mine")
     assert listing.status == "published"
     assert listings.versions(database, listing.id)[0].words.count("Fine.") == 1
+
+
+def test_a_reviewer_decides_on_what_he_has_looked_at(database, files, works):  # noqa: F811
+    for _ in range(2):
+        publish(database, files)
+        publishing.submit(database, "mine")
+    for decide in (publishing.approve, publishing.reject):
+        with pytest.raises(StoreError, match='It is "mine" v2 that waits by now, not v1; look at it first'):
+            decide(database, "mine", "Fine.", revision="v1")
+    publishing.approve(database, "mine", revision="v2")
+    assert listings.get(database, "mine").revision == "v2"

@@ -163,8 +163,9 @@ class ArraySource:
         """Where the layer's array is."""
         return self.arrays[layer].device
 
-    def rule(self, layer: int) -> Rule:
-        """Which cells of the layer exist."""
+    def rule(self, layer: int, head: int | None = None) -> Rule:
+        """Which cells of the layer exist, in all of its heads."""
+        del head
         return self._rules[layer]
 
     def block(

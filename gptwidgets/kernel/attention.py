@@ -77,6 +77,7 @@ def attention(
             softcap=softcap,
             sinks=None if s_aux is None else s_aux.detach().clone(),
             bias=None if position_bias is None else position_bias[0].detach(),
+            cuts={} if edit is None else edit.cuts.cells(),
         )
     call = Call(
         query,

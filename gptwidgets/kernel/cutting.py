@@ -96,9 +96,9 @@ class Cuts:
     def __bool__(self) -> bool:
         return bool(self._heads)
 
-    def cells(self) -> dict[int, Tensor] | None:
-        """By head its cut cells [n, 2] of (query, key); None for none."""
-        return {head: pairs for _, head, pairs in self._heads} or None
+    def cells(self) -> dict[int, Tensor]:
+        """By head its cut cells, [n, 2] of (query, key)."""
+        return {head: pairs for _, head, pairs in self._heads}
 
     def apply(self, call: Call, out: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The output (B, T, H, dv) and the weights, where there are any, without the cut edges."""

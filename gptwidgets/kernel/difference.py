@@ -56,9 +56,9 @@ class DifferenceSource:
         """Where the layer of the first record is."""
         return self._one.source.device(layer)
 
-    def rule(self, layer: int) -> Rule:
+    def rule(self, layer: int, head: int | None = None) -> Rule:
         """A cell exists where one of the two has it."""
-        return _either(self._one.source.rule(layer), self._other.source.rule(layer))
+        return _either(self._one.source.rule(layer, head), self._other.source.rule(layer, head))
 
     def block(
         self, layer: int, heads: Sequence[int], rows: range, cols: range, *, no_sink: bool = False

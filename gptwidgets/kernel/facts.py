@@ -21,7 +21,7 @@ def facts(
     """The sentences, the most particular first."""
     source = record.source
     if masked:
-        yield _why_masked(record, layer, query, key)
+        yield _why_masked(record, layer, head, query, key)
     if not isinstance(source, QKSource):
         yield (
             "This record holds weights alone: the queries, keys and values that they were made of are not "
@@ -72,7 +72,9 @@ def _pieces(qk: LayerQK) -> Iterator[str]:
         )
 
 
-def _why_masked(record: AttentionRecord, layer: int, query: int, key: int) -> str:
+def _why_masked(record: AttentionRecord, layer: int, head: int, query: int, key: int) -> str:
+    if (layer, head, query, key) in record.intervention.cut:
+        return "Cut: this edge was taken away when the text was recorded; its weight went to the others."
     rule = record.source.rule(layer)
     if isinstance(rule, Band) and key > query:
         return "Masked: the key comes after the query, and a GPT does not look ahead."

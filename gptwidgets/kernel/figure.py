@@ -36,7 +36,7 @@ def cells(
     if not rows or not cols:
         return np.zeros((len(rows), len(cols)), np.float32)
     block = record.block(layer, head, rows, cols, no_sink=sink_hidden)
-    absent = record.absent(layer, rows, cols, no_sink=sink_hidden)
+    absent = record.absent(layer, rows, cols, head=head, no_sink=sink_hidden)
     if absent is not None:
         block = block.masked_fill(absent, np.nan)
     return block.cpu().numpy()

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gptwidgets.errors import GPTWidgetsError
+from gptwidgets.kernel.intervention import Intervention
 from gptwidgets.kernel.pieces import Tokens
 
 if TYPE_CHECKING:
     from gptwidgets.kernel.record import AttentionRecord
 
 KEY = "gptwidgets"
-FORMAT = 2  # raised when an older reader could not read a newer file; 2: with values
+FORMAT = 2  # raised when an older reader could not read a newer file; 2: with values and interventions
 
 
 class FileError(GPTWidgetsError, ValueError):
@@ -67,6 +68,7 @@ def save(record: AttentionRecord, path: str | Path) -> Path:
         "source": source,
         "name": record.name,
         "notes": list(record.notes),
+        "intervention": record.intervention.to_state(),
         "tokens": _columns(record.tokens),
     }
     tensors = {name: _own(tensor) for name, tensor in tensors.items()}
@@ -116,7 +118,13 @@ def load(path: str | Path) -> AttentionRecord:
     try:
         sources = {"qk": QKSource, "arrays": ArraySource}
         source = sources[meta["source"]["kind"]].from_state(tensors, meta["source"])
-        return AttentionRecord(source, _tokens(meta["tokens"]), name=meta["name"], notes=meta["notes"])
+        return AttentionRecord(
+            source,
+            _tokens(meta["tokens"]),
+            name=meta["name"],
+            notes=meta["notes"],
+            intervention=Intervention.from_state(meta.get("intervention", {})),
+        )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise FileError(f"{path.name} is a damaged attention record; save it again.") from error
 

@@ -123,10 +123,10 @@ class GPT(Investigating):
             f"There is not enough memory to read {len(ids):,} tokens on {self.device}: "
             "take a shorter text, keep fewer layers (layers=[…]), or close other models and records."
         )
-        under = self.under(self.intervention)
-        with self._stoppable(cancel) as stop, self.lock, devices.memory_in_words(too_much), under:
+        now = self.intervention
+        with self._stoppable(cancel) as stop, self.lock, devices.memory_in_words(too_much), self.under(now):
             model, attachment = self._open()  # may have been closed while this waited
-            return prefill.record(
+            record = prefill.record(
                 model,
                 attachment,
                 ids,
@@ -136,6 +136,10 @@ class GPT(Investigating):
                 progress=progress,
                 cancel=stop,
             )
+        record.intervention = now
+        if now:
+            record.notes.append(f"Recorded with {now.words()}.")
+        return record
 
     def induction_scores(
         self,

@@ -130,6 +130,50 @@ class Matrix(Rule):
         return seen if device is None else seen.to(device)
 
 
+@dataclass(frozen=True, eq=False)
+class Without(Rule):
+    """A rule without some cells, the edges that were cut in a head: int [n, 2] of (query, key)."""
+
+    rule: Rule
+    cells: Tensor
+
+    def columns(self, rows: Sequence[int], length: int) -> range:
+        """As before: a row that has lost a cell is no shorter."""
+        return self.rule.columns(rows, length)
+
+    def visible(self, rows: Sequence[int], cols: range, device: Device = None) -> Tensor | None:
+        """Returns a bool tensor [rows, cols]; None where nothing is missing."""
+        seen = self.rule.visible(rows, cols, device)
+        i, j = self._inside(rows, cols)
+        if not len(i):
+            return seen
+        if seen is None:
+            seen = torch.ones(len(rows), len(cols), dtype=torch.bool, device=device)
+        seen = seen.clone()
+        seen[i.to(seen.device), j.to(seen.device)] = False
+        return seen
+
+    def pooled(self, rows: range, cols: range, side: int, device: Device = None) -> Tensor:
+        """As before, but for the squares that have lost cells, which are looked at one by one."""
+        seen = self.rule.pooled(rows, cols, side, device)
+        i, j = self._inside(rows, cols)
+        for a, b in set(zip((i // side).tolist(), (j // side).tolist(), strict=True)):
+            square = (rows[a * side : (a + 1) * side], cols[b * side : (b + 1) * side])
+            left = self.visible(*square, device)
+            seen[a, b] = left is None or bool(left.any())
+        return seen
+
+    def _inside(self, rows: Sequence[int], cols: range) -> tuple[Tensor, Tensor]:
+        """Where the cells stand in a rectangle, as its rows and columns."""
+        i, j = self.cells.unbind(-1)
+        here = (j >= cols.start) & (j < cols.stop)
+        if isinstance(rows, range) and rows.step == 1:
+            here &= (i >= rows.start) & (i < rows.stop)
+            return i[here] - rows.start, j[here] - cols.start
+        line, cell = (_index(rows, None)[:, None] == i[here]).nonzero(as_tuple=True)  # a row may come twice
+        return line, (j[here] - cols.start)[cell]
+
+
 def absent(
     rules: Sequence[Rule], rows: range, cols: range, device: Device = None, *, no_sink: bool = False
 ) -> Tensor | None:

@@ -16,6 +16,7 @@ from gptwidgets.errors import ClosedError
 from gptwidgets.kernel import arrays
 from gptwidgets.kernel.cells import Cells, Which, by_name, check_size, one_of, positions, runs
 from gptwidgets.kernel.deriving import Deriving
+from gptwidgets.kernel.intervention import NOTHING, Intervention
 from gptwidgets.kernel.mask import Rule, absent
 from gptwidgets.kernel.merge import merge
 from gptwidgets.kernel.pieces import Tokens
@@ -36,11 +37,13 @@ class AttentionRecord(Deriving, Tensors):
         tokens: the text's tokens.
         name: the model's name, for titles.
         notes: what a reader should know ("beyond the trained context of 8,192 tokens").
+        intervention: what was changed in the model when it read the text.
 
     Attributes:
         tokens: the text's tokens, as a sequence of `Token`.
         name: the model's name.
         notes: what a reader should know.
+        intervention: what was changed in the model when it read the text; empty for nothing.
         layers: the recorded layers, by their real numbers.
         n_layers: how many those are.
         n_heads: query heads a layer.
@@ -56,13 +59,22 @@ class AttentionRecord(Deriving, Tensors):
         array([0.25, 0.75], dtype=float32)
     """
 
-    def __init__(self, source: Source, tokens: Tokens, *, name: str = "", notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        source: Source,
+        tokens: Tokens,
+        *,
+        name: str = "",
+        notes: Sequence[str] = (),
+        intervention: Intervention = NOTHING,
+    ) -> None:
         if len(tokens) != source.length:
             raise ValueError(f"There are {len(tokens)} tokens for {source.length} rows; give one a row.")
         self._source: Source | None = source
         self.tokens = tokens
         self.name = name
         self.notes = list(notes)
+        self.intervention = intervention
         self.layers = source.layers
         self.n_layers = len(source.layers)
         self.n_heads = source.n_heads
@@ -169,14 +181,22 @@ class AttentionRecord(Deriving, Tensors):
         """Mean or largest, over the heads and layers of a choice, of what `compute` gives for each."""
         return merge(layer, head, self.chosen(layer, head), compute, self.source.device)
 
-    def rules(self, layer: Which) -> list[Rule]:
-        """The different rules of a layer, or of all layers; a cell exists where one of them shows it."""
-        layers, _ = self.chosen(layer, 0)
-        return list(dict.fromkeys(self.source.rule(number) for number in layers))
+    def rules(self, layer: Which, head: Which | None = None) -> list[Rule]:
+        """The different rules of a choice; a cell exists where one of them shows it.
 
-    def absent(self, layer: Which, rows: range, cols: range, *, no_sink: bool = False) -> Tensor | None:
+        The heads of a layer differ only where an intervention had cut edges; without `head`, and for a mean
+        over heads, the rule is that of the layer.
+        """
+        layers, heads = self.chosen(layer, head if isinstance(head, int) else 0)
+        chosen = heads if isinstance(head, int) else [None]
+        return list(dict.fromkeys(self.source.rule(number, one) for number in layers for one in chosen))
+
+    def absent(
+        self, layer: Which, rows: range, cols: range, *, head: Which | None = None, no_sink: bool = False
+    ) -> Tensor | None:
         """Which cells do not exist (masked), bool [rows, cols]; None where all do."""
-        return absent(self.rules(layer), rows, cols, self.source.device(self.layers[0]), no_sink=no_sink)
+        rules = self.rules(layer, head)
+        return absent(rules, rows, cols, self.source.device(self.layers[0]), no_sink=no_sink)
 
     # Summaries, tables, pictures, files
 

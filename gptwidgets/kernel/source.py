@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from gptwidgets.kernel.mask import EVERYTHING, Band, Matrix, Rule
+from gptwidgets.kernel.mask import EVERYTHING, Band, Matrix, Rule, Without
 
 ROWS = 128  # the log-sum-exp of a head is kept in blocks of this many rows
 COLS = 4096  # columns whose logits are held at a time
@@ -60,8 +60,8 @@ class Source(Protocol):
         """Where a layer's numbers are."""
         ...
 
-    def rule(self, layer: int) -> Rule:
-        """Which cells of a layer exist."""
+    def rule(self, layer: int, head: int | None = None) -> Rule:
+        """Which cells of a layer exist; of a head, where an intervention has cut some of its edges."""
         ...
 
     def block(
@@ -90,6 +90,7 @@ class LayerQK:
         v: values, [Hkv, T, dv], grouped like the keys; None where they were not kept.
         halves: how many values a token has side by side in v; 2 for diffllama, which attends to each.
         positions: how this layer knows of positions, see `positions.py`; "" where that is not known.
+        cuts: edges that an intervention had cut, by head: int [n, 2] of (query, key).
     """
 
     q: Tensor
@@ -102,6 +103,7 @@ class LayerQK:
     v: Tensor | None = None
     halves: int = 1
     positions: str = ""
+    cuts: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
 
 
 class QKSource:
@@ -142,9 +144,10 @@ class QKSource:
         """Where the layer's queries are."""
         return self.qk[layer].q.device
 
-    def rule(self, layer: int) -> Rule:
-        """Which keys a query of the layer may look at."""
-        return self.qk[layer].rule
+    def rule(self, layer: int, head: int | None = None) -> Rule:
+        """Which keys a query of the layer may look at; of a head, without the edges that were cut."""
+        qk = self.qk[layer]
+        return qk.rule if head is None or head not in qk.cuts else Without(qk.rule, qk.cuts[head])
 
     def products(
         self, layer: int, heads: Sequence[int], rows: Sequence[int], cols: range, *, scaled: bool = True
@@ -175,6 +178,10 @@ class QKSource:
             seen = qk.rule.visible(rows, part, s.device)
             if seen is not None:
                 s[..., start : start + len(part)] += torch.where(seen, 0.0, -math.inf)
+        for at, head in enumerate(heads):
+            if head in qk.cuts:
+                cut = Without(EVERYTHING, qk.cuts[head]).visible(rows, cols, s.device)
+                s[at] = s[at] if cut is None else s[at].masked_fill(~cut, -math.inf)
         return s
 
     def block(
@@ -282,6 +289,7 @@ class QKSource:
                 cells = qk.rule.visible(range(self.length), range(self.length), qk.q.device)
                 if cells is not None:
                     tensors[f"{number}.cells"] = cells.contiguous()
+            tensors |= {f"{number}.cut.{head}": cells.contiguous() for head, cells in qk.cuts.items()}
             told = {"scale": qk.scale, "softcap": qk.softcap, "halves": qk.halves, "positions": qk.positions}
             layers[str(number)] = {**told, "rule": rule}
         return tensors, {"kind": "qk", "layers": layers}
@@ -306,6 +314,11 @@ class QKSource:
                 v=tensors.get(f"{number}.v"),  # the first format had none, and neither of the next two
                 halves=told.get("halves", 1),
                 positions=told.get("positions", ""),
+                cuts={
+                    int(name.rsplit(".", 1)[1]): cells
+                    for name, cells in tensors.items()
+                    if name.startswith(f"{number}.cut.")
+                },
             )
         return cls(layers)
 

@@ -87,9 +87,9 @@ class StageSource:
         """Where the layer's queries are."""
         return self._qk.device(layer)
 
-    def rule(self, layer: int) -> Rule:
+    def rule(self, layer: int, head: int | None = None) -> Rule:
         """Before the mask every query meets every key."""
-        return EVERYTHING if self._stage in {"raw", "scaled"} else self._qk.rule(layer)
+        return EVERYTHING if self._stage in {"raw", "scaled"} else self._qk.rule(layer, head)
 
     def block(
         self, layer: int, heads: Sequence[int], rows: range, cols: range, *, no_sink: bool = False

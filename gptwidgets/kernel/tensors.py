@@ -36,7 +36,7 @@ class Tensors:
         """Checks a layer and a head."""
         raise NotImplementedError
 
-    def rules(self, layer: Which) -> list[Rule]:
+    def rules(self, layer: Which, head: Which | None = None) -> list[Rule]:
         """The different rules of a layer."""
         raise NotImplementedError
 
@@ -152,7 +152,7 @@ class Tensors:
         numbers = shown.weights(layer, head, rows, cols)
         if stage != "masked":
             return numbers
-        return np.where(self._absent(layer, rows, cols), np.float32(-np.inf), numbers)
+        return np.where(self._absent(layer, head, rows, cols), np.float32(-np.inf), numbers)
 
     def arithmetic(
         self, layer: Which | str, head: Which | None = None, *, query: int, key: int
@@ -179,14 +179,16 @@ class Tensors:
 
         return arithmetic(self, layer, head, query=query, key=key)  # type: ignore[arg-type]
 
-    def _absent(self, layer: Which, rows: Cells, cols: Cells) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def _absent(
+        self, layer: Which, head: Which, rows: Cells, cols: Cells
+    ) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which cells are masked, shaped as `weights` shapes them."""
         i, one_row = positions(rows, self.length)
         j, one_col = positions(cols, self.length)
         hidden = np.ones((len(i), len(j)), np.bool_)
         order = np.argsort(np.asarray(i))  # a rule takes rows in their order
         whole = range(min(j), max(j) + 1) if len(j) else range(0)
-        for rule in self.rules(layer):
+        for rule in self.rules(layer, head):
             seen = rule.visible([i[n] for n in order], whole) if hidden.size else None
             if seen is None:
                 hidden[:] = False

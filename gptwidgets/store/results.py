@@ -24,6 +24,7 @@ _SHOWN = (
     *("weight_bytes", "memory_bytes", "stars_mean", "stars_bound", "n_reviews", "status", "origin", "gated"),
     *("latest_version_id", "changed_at"),
 )
+FIGURES = ("tokens_per_second", "first_token_s", "peak_bytes", "bits_per_byte")  # that were measured here
 
 
 class Here:
@@ -63,7 +64,7 @@ def rows(connection: Connection, ids: list[int], here: Here) -> list[dict[str, A
         version = row.pop("latest_version_id")
         measured = here.measured.get(version, {})
         row["installed"] = version in here.installed
-        for name in ("tokens_per_second", "first_token_s", "peak_bytes", "bits_per_byte"):
+        for name in FIGURES:
             row[name] = measured.get(name)
         row["measured_on"] = measured.get("device")
     return rows

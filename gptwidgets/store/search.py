@@ -41,6 +41,8 @@ _MEASURED = {
     "first_token": "first_token_s",
     "bits_per_byte": "bits_per_byte",
 }
+# The column that each sort by a figure goes by.
+FIGURES = {**_COLUMN, **_MEASURED}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from gptwidgets.store.database import Database
 from gptwidgets.store.jobs import Job, Queue
 from gptwidgets.store.machine import machine
 from gptwidgets.verbs import installing
+from gptwidgets.verbs.seeking import Seeking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,12 +24,14 @@ class Keeping:
 
     database: Database
     jobs: Queue
+    _seeking: Seeking
 
     def install(self, name: str, *, accept_licence: bool = False, revision: str | None = None) -> Job:
         """Installs a model, in the background; several wait for each other.
 
         Args:
-            name: of a listing.
+            name: of a listing, of a model of the Hub ("owner/name"), or of one that a search found on this
+                machine: it is copied, or converted, and pinned.
             accept_licence: you accept its licence, where it wants that.
             revision: of a model of the Hub: another commit, tag or branch than the listing's.
 
@@ -66,6 +69,7 @@ class Keeping:
         """
         freed = disk.remove(name)
         installs.forget(self.database, name)
+        self._seeking.beyond.changed()
         return freed
 
     def disk(self) -> pd.DataFrame:
@@ -109,7 +113,13 @@ class Keeping:
         """
         from gptwidgets.verbs.measuring import measure
 
-        listing = listings.get(self.database, name)
+        listing = listings.find(self.database, name)
+        if listing is None:
+            self._seeking.get(name)  # or there is no such model at all
+            raise StoreError(
+                f'Figures are kept of what the store lists, and "{name}" is not listed: install it first; '
+                "on a shared store have it published."
+            )
         pending = self.jobs.pending("measure", listing.name)
         if pending is not None:
             return pending
@@ -129,14 +139,21 @@ class Keeping:
         return self.jobs.submit("measure", listing.name, work)
 
     def _install(self, name: str, **options: Any) -> Job:
-        listing = listings.get(self.database, name)
-        if listing.status != "published" and install.placed(listing.name) is None:
+        found = self._seeking.get(name)
+        if not isinstance(found, listings.Listing):
+            found = self._seeking.to_install(found)
+        elif found.status != "published" and install.placed(found.name) is None:
             raise StoreError(
-                f'"{listing.name}" is {_STATES.get(listing.status, listing.status)}, and is not installed.'
+                f'"{found.name}" is {_STATES.get(found.status, found.status)}, and is not installed.'
             )
-        return installing.start(
-            self.jobs, listing, note=lambda facts: installs.note(self.database, facts), **options
-        )
+
+        def note(facts: dict[str, Any]) -> None:
+            if not isinstance(found, listings.Listing):
+                self._seeking.take_in(found, facts)
+            installs.note(self.database, facts)
+            self._seeking.beyond.changed()
+
+        return installing.start(self.jobs, found, note=note, **options)
 
 
 _STATES = {

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gptwidgets.errors import StoreError
-from gptwidgets.store import checks, journal, listings, measurements, reviews
+from gptwidgets.store import checks, joining, journal, listings, measurements, reviews
 from gptwidgets.store.database import Database
-from gptwidgets.store.machine import machine
-from gptwidgets.store.search import Search
 from gptwidgets.store.terms import terms
 from gptwidgets.store.wish import Wish
 from gptwidgets.verbs import fitting
+from gptwidgets.verbs.seeking import Seeking
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gptwidgets.store.search import Found
+    from gptwidgets.store.sources import Found as Model
     from gptwidgets.verbs.comparing import Comparison
     from gptwidgets.verbs.fitting import Fit
 
@@ -36,12 +36,13 @@ class Looking:
     """The part of a store that only reads."""
 
     database: Database
-    _search: Search
+    _seeking: Seeking
 
     def search(
         self,
         words: str = "",
         *,
+        source: str | None = None,
         max_memory: str | float | None = None,
         fits: bool | None = None,
         limit: int = 50,
@@ -52,6 +53,9 @@ class Looking:
 
         Args:
             words: in any order; beginnings and typing mistakes will do.
+            source: "embedded" for the catalogue alone, "machine" for what lies on this machine (installed, in
+                Hugging Face's cache, in the store's folders), "hub" to ask the Hugging Face Hub; None for the
+                catalogue and whatever lies on this machine besides.
             max_memory: "4 GB", or bytes: for the weights and 1,024 tokens of cache.
             fits: whether that is free on this machine.
             limit: listings of a page, at most 1,000.
@@ -61,7 +65,8 @@ class Looking:
 
         Returns:
             A row for each listing. In `.attrs`: "total" (at most 10,000), "capped" (there are more),
-            "corrected" (the words that were looked for instead), "facets" (values with their counts).
+            "corrected" (the words that were looked for instead), "facets" (values with their counts),
+            "missing" (sentences on what could not be looked through, as the Hub without a network).
 
         Raises:
             StoreError: something is asked for that there is not; says what there is.
@@ -74,13 +79,14 @@ class Looking:
         """
         import pandas as pd
 
-        found = self._find(words, max_memory, fits, wish, limit=limit, offset=offset)
+        found, missing = self._find(words, source, max_memory, fits, wish, limit=limit, offset=offset)
         frame = pd.DataFrame([_row(row) for row in found.rows], columns=list(COLUMNS))
         frame.attrs = {
             "total": found.total,
             "capped": found.capped,
             "corrected": found.corrected,
             "facets": found.facets,
+            "missing": missing,
         }
         return frame
 
@@ -101,7 +107,9 @@ class Looking:
         Raises:
             UnknownModelError: there is no listing of this name.
         """
-        listing = self._listing(name)
+        listing = self._seeking.get(name, whole=True)
+        if not isinstance(listing, listings.Listing):
+            return _from_elsewhere(listing)
         said: dict[str, Any] = {"stars": listing.stars_mean, "reviews": listing.n_reviews}
         said["terms"] = vars(terms(listing.licence, listing.source, gated=listing.gated))
         return {
@@ -160,8 +168,12 @@ class Looking:
         Example:
             >>> print(gw.Store().fit("gpt2", context=1024))                             # doctest: +SKIP
         """
-        listing = self._listing(name)
-        version = listings.version(self.database, listing.version_id)
+        listing = self._seeking.get(name)
+        version = (
+            listings.version(self.database, listing.version_id)
+            if isinstance(listing, listings.Listing)
+            else listing
+        )
         return fitting.fit(
             version.config,
             name=listing.title,
@@ -182,13 +194,18 @@ class Looking:
         """
         from gptwidgets.verbs.comparing import compare
 
-        wanted = [self._listing(name).name for name in names]
-        rows = self._search.rows(wanted)
+        rows = self._seeking.rows([self._seeking.get(name).name for name in names])
         return compare([_row(row) for row in rows])
 
     def _find(
-        self, words: str, max_memory: str | float | None, fits: bool | None, wish: dict[str, Any], **page: int
-    ) -> Found:
+        self,
+        words: str,
+        source: str | None,
+        max_memory: str | float | None,
+        fits: bool | None,
+        wish: dict[str, Any],
+        **page: int,
+    ) -> tuple[Found, tuple[str, ...]]:
         most = None if max_memory is None else in_bytes(max_memory)
         if fits is not None:
             free = fitting.places()[0].memory.free
@@ -199,13 +216,13 @@ class Looking:
         unknown = set(wish) - set(Wish.__dataclass_fields__)
         if unknown:
             raise TypeError(f"search() has no option '{unknown.pop()}'; it has {', '.join(_OPTIONS)}.")
-        return self._search.find(Wish(words=words, max_memory=most, **wish), machine=machine(), **page)
+        return self._seeking.find(Wish(words=words, max_memory=most, **wish), source, **page)
 
     def _listing(self, name: str) -> listings.Listing:
         return listings.get(self.database, name)
 
 
-_OPTIONS = sorted({*Wish.__dataclass_fields__, "fits", "limit", "offset"} - {"min_memory"})
+_OPTIONS = sorted({*Wish.__dataclass_fields__, "fits", "limit", "offset", "source"} - {"min_memory"})
 
 
 def in_bytes(size: str | float) -> float:
@@ -224,6 +241,22 @@ def in_bytes(size: str | float) -> float:
     if match is None or match[2] not in _UNITS or not float(match[1]):
         raise StoreError(f'A size of memory is written "4 GB" or "500 MB", or as bytes; not {size!r}.')
     return float(match[1]) * _UNITS[match[2]]
+
+
+def _from_elsewhere(model: Model) -> dict[str, Any]:
+    """What is known of a model that no listing is of; nobody has checked, reviewed or measured it here."""
+    import pandas as pd
+
+    said = {"card": model.card, "source": model.source, "revision": model.revision}
+    said["terms"] = vars(terms(model.licence, model.source, gated=model.gated))
+    version = {name: getattr(model, name) for name in ("revision", "source", "dtype", "weight_bytes")}
+    version |= {"id": 0, "status": "", "words": None, "made_by": "", "made_at": None, "files": ()}
+    nothing = ("checks", "reviews", "measurements")
+    return {
+        "listing": {**_row(joining.row(model)), **said},
+        "versions": pd.DataFrame([version]),
+        **{name: pd.DataFrame() for name in nothing},
+    }
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

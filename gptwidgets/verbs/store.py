@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from typing import Self
 
 from gptwidgets.store import installs
+from gptwidgets.store.beyond import Beyond
 from gptwidgets.store.database import Database
 from gptwidgets.store.jobs import Queue
 from gptwidgets.store.machine import machine
-from gptwidgets.store.search import Search
 from gptwidgets.verbs.judging import Judging
 from gptwidgets.verbs.keeping import Keeping
 from gptwidgets.verbs.looking import Looking
+from gptwidgets.verbs.seeking import Seeking
 
 
 class Store(Looking, Keeping, Judging):
@@ -21,6 +24,8 @@ class Store(Looking, Keeping, Judging):
         url: of the database, such as "postgresql://user@host/database"; None for GPTWIDGETS_STORE, else the
             user's own.
         user: who writes; None for GPTWIDGETS_USER, else the one who is logged in.
+        folders: places of this machine to look for models and GGUF files in, besides those of gptwidgets and
+            Hugging Face's cache.
 
     Attributes:
         database: where everything is kept.
@@ -37,10 +42,16 @@ class Store(Looking, Keeping, Judging):
         >>> store.review("smollm2-135m-instruct", 4, "Small, and quick to look through.")   # doctest: +SKIP
     """
 
-    def __init__(self, url: str | None = None, *, user: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        user: str | None = None,
+        folders: Iterable[str | os.PathLike[str]] = (),
+    ) -> None:
         self.database = Database.open(url, user=user)
         self.jobs = Queue()
-        self._search = Search(self.database)
+        self._seeking = Seeking(self.database, Beyond(folders))
         installs.sync(self.database)
 
     @property

@@ -10,6 +10,7 @@ import traitlets as t
 
 from gptwidgets.errors import Cancelled, ClosedError
 from gptwidgets.kernel.worker import Worker
+from gptwidgets.widgets.store.aside import aside, rested
 from gptwidgets.widgets.store.plain import plain, rows
 from gptwidgets.widgets.store.settings import Settings
 from gptwidgets.widgets.wire import in_words
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 LOOKED_FOR = (
     "query",
+    "source",
     "use_case",
     "language",
     "licence",
@@ -32,6 +34,7 @@ LOOKED_FOR = (
     "descending",
     "limit",
 )
+RESTED = 0.3  # seconds in which nobody types on, before the Hub is asked
 VERDICTS_EVERY = 0.15  # seconds: cards fill in a few at a time
 VERDICT_KEPT = 60.0  # seconds, after which free memory may be another
 
@@ -131,7 +134,13 @@ class Finding(Settings):
             asked = {name: value for name, value in search.asked.items() if name != "query"}
             if asked["descending"] is None:  # the figure's own sense
                 del asked["descending"]
-            frame = search.frame = self._store.search(search.asked["query"], **asked)
+            words = search.asked["query"]
+            if asked["source"] == "hub":  # it may hang: the next search does not wait for it
+                yield from rested(RESTED)
+                found = yield from aside(lambda: self._store.search(words, **asked))
+            else:
+                found = self._store.search(words, **asked)
+            frame = search.frame = found
             told = _as_told(frame, search.asked)
         except Exception as error:
             search.error = error
@@ -221,6 +230,8 @@ def _as_told(frame: pd.DataFrame, asked: dict[str, Any]) -> dict[str, Any]:
         "corrected": plain(attrs.get("corrected")) or "",
         "facets": facets,
         "words": plain(asked["query"]),
+        "source": asked["source"],
+        "missing": plain(attrs.get("missing", ())),
         "limit": asked["limit"],
     }
 

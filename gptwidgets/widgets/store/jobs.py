@@ -152,7 +152,8 @@ class Jobs(Finding):
     def _loaded(self, name: str, gpt: GPT) -> GPT:
         with self._lock:
             self._model = gpt
-            self._say(model_name=plain(getattr(gpt, "name", name)))
+            listed = any(row["name"] == name for row in self.found.get("rows", ()))
+            self._say(model_name=plain(name if listed else getattr(gpt, "name", name)))
         self._changed()  # it may have been installed on the way
         return gpt
 

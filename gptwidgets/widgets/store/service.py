@@ -8,6 +8,7 @@ from typing import Any
 
 from gptwidgets.kernel.worker import Worker
 from gptwidgets.widgets.standing import shell_here
+from gptwidgets.widgets.store.aside import aside
 from gptwidgets.widgets.store.jobs import Jobs
 from gptwidgets.widgets.store.plain import plain, rows
 from gptwidgets.widgets.values import whole
@@ -34,7 +35,7 @@ class Service(Jobs):
             "hello": self._on_hello,
             "stop": self._on_stop,
             "search": self._on_search,
-            "show": self._looks(self._show, OPEN),
+            "show": lambda request, _: Task(lambda: _aside(self._show, request), self._looker, OPEN),
             "fit": self._looks(self._fit, JUDGE),
             "compare": self._looks(lambda ask: {"rows": rows(store.compare(_names(ask)).table)}, OPEN),
             "queue": self._looks(lambda _: {"rows": rows(store.queue()), "reports": rows(store.reports())}),
@@ -175,6 +176,12 @@ class Service(Jobs):
 def _steps(answer: Callable[[Request], dict[str, Any]], request: Request) -> Steps:
     yield None  # where it was cancelled meanwhile, it never begins
     return Reply(answer(request))
+
+
+def _aside(answer: Callable[[Request], dict[str, Any]], request: Request) -> Steps:
+    """A model of the Hub is asked for there, which may hang: what is opened next does not wait for it."""
+    yield None
+    return Reply((yield from aside(lambda: answer(request))))
 
 
 def _name(request: Request) -> str:

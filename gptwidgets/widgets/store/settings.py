@@ -92,6 +92,13 @@ class Settings(BaseWidget):
     query = t.Unicode("", help='Words to search for, such as "small chat model"; "" finds everything.').tag(
         sync=True, to_json=sendable
     )
+    source = t.Enum(
+        [None, "embedded", "machine", "hub"],
+        None,
+        allow_none=True,
+        help="Where to look: None in the catalogue and on this machine, 'embedded' in the catalogue alone, "
+        "'machine' on this machine alone, 'hub' on the Hugging Face Hub.",
+    ).tag(sync=True)
     use_case = UseCase(help="What it is for, such as 'chat'; None for anything.").tag(sync=True)
     language = _maybe(t.Unicode, "A language by its ISO 639 code, such as 'en'; None for any.")
     licence = _maybe(t.Unicode, "A licence by its SPDX name, such as 'Apache-2.0'; None for any.")
@@ -126,7 +133,11 @@ class Settings(BaseWidget):
     error = told(t.Dict(help="type and message of what went wrong with the search; {} when nothing did."))
     notes = told(t.List(help="Sentences to know about the store, such as what is missing without a network."))
     info = told(t.Dict(help="Who looks, and what there is to choose from: user, use_cases, compared."))
-    found = told(t.Dict(help="The listings found: rows, total, capped, corrected, facets, words, limit."))
+    found = told(
+        t.Dict(
+            help="The listings found: rows, total, capped, corrected, facets, words, limit, source, missing."
+        )
+    )
     verdicts = told(t.Dict(help="Of each listing found whether it fits here: fits, why, total, free."))
     jobs = told(t.List(help="Installs, measurements and checks, running, waiting and just ended."))
     changes = told(t.Int(0, help="How often this widget has changed the store."))

@@ -39,6 +39,10 @@ export function actions(
   const does = (label: Child, what: () => void, props = {}): Child =>
     button(label, what, { disabled: off, ...props });
 
+  const loads = (): Child =>
+    traits.modelName.value === name
+      ? h("span.gw-loaded", {}, "Loaded: ", h("code", {}, "shop.model"))
+      : does("Load", () => void run("load"), { class: "gw-button gw-accent" });
   const absent = (): Child => {
     const before = newest("install");
     const stopped = before?.state === "cancelled" || before?.state === "failed";
@@ -49,15 +53,16 @@ export function actions(
       if (wanted) asking.value = "licence";
       else void run("install");
     };
+    // It lies here already, and can be loaded from where it is; installed, its files are pinned and verified.
+    const here = row.value?.origin === "machine";
     return [
-      does(label, begin, { class: "gw-button gw-accent" }),
-      row.value && h("span.gw-quiet", {}, `under ${licence(row.value.licence)}`),
+      here && loads(),
+      does(label, begin, here ? {} : { class: "gw-button gw-accent" }),
+      row.value?.licence && h("span.gw-quiet", {}, `under ${licence(row.value.licence)}`),
     ];
   };
   const present = (): Child => [
-    traits.modelName.value === name
-      ? h("span.gw-loaded", {}, "Loaded: ", h("code", {}, "shop.model"))
-      : does("Load", () => void run("load"), { class: "gw-button gw-accent" }),
+    loads(),
     does("Measure", () => void run("measure"), { title: "How fast and how good it is on this computer" }),
     does("Verify", () => void run("verify"), { title: "Whether its files are still what they were" }),
     does("Remove", () => {

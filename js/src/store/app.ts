@@ -87,7 +87,7 @@ function heard({ traits }: Shop): string {
 /** Quiet lines, where there is something to know. */
 function notes({ traits, connection, said }: Shop): Child {
   return noteLines(() => {
-    const all = [...traits.notes.value];
+    const all = [...traits.notes.value, ...(traits.found.value.missing ?? [])];
     if (traits.status.value === "closed")
       all.unshift("This store was closed. What it showed last can still be looked at.");
     else if (connection.value === "silent") {

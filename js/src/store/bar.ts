@@ -54,6 +54,19 @@ export function bar(shop: Shop): Child {
       });
     },
   } as Signal<string>;
+  // "embedded" is the catalogue, too, of somebody who asked for it alone in Python.
+  const source = {
+    get value() {
+      const { value } = traits.source;
+      return value === "machine" || value === "hub" ? value : "catalogue";
+    },
+    set value(wanted: string) {
+      batch(() => {
+        traits.source.value = wanted === "machine" || wanted === "hub" ? wanted : null;
+        traits.limit.value = 50;
+      });
+    },
+  } as Signal<string>;
   const panel = (name: "publish" | "queue", label: string, title: string): Child =>
     button(
       label,
@@ -66,6 +79,15 @@ export function bar(shop: Shop): Child {
     "div.gw-controls",
     { role: "toolbar", "aria-label": "Store" },
     field,
+    h(
+      "div",
+      { hidden: () => place.value !== "" },
+      choice("Where to look", source, [
+        ["catalogue", "Catalogue"],
+        ["machine", "This machine"],
+        ["hub", "Hub"],
+      ]),
+    ),
     h(
       "div.gw-group",
       { hidden: () => place.value !== "" },

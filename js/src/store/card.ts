@@ -88,7 +88,8 @@ function here({ traits }: Shop, row: ReadonlySignal<Row>): Child {
       return briefly(job);
     }
     if (traits.modelName.value === row.value.name) return "loaded";
-    return row.value.installed ? "installed" : "";
+    if (row.value.installed) return "installed";
+    return row.value.origin === "machine" ? "on this machine" : "";
   });
 }
 

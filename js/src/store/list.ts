@@ -42,9 +42,10 @@ export function list(shop: Shop): Child {
 
 /** "24 models for “small”"; with the words that were meant, where others were written. */
 function said({ traits }: Shop): Child {
-  const { total: all, capped = false, corrected = "", words = "" } = traits.found.value;
+  const { total: all, capped = false, corrected = "", words = "", source } = traits.found.value;
   if (all === undefined) return "";
-  const count = `${total(all, capped)} ${all === 1 ? "model" : "models"}`;
+  const where = { machine: " on this machine", hub: " of the Hugging Face Hub" }[source ?? ""] ?? "";
+  const count = `${total(all, capped)} ${all === 1 ? "model" : "models"}${where}`;
   if (!corrected) return words ? `${count} for “${words}”` : count;
   return [`${count}: showing results for `, h("b", {}, corrected), `, not for “${words}”`];
 }
@@ -182,6 +183,11 @@ function nothing(shop: Shop): Child {
         "div.gw-group",
         {},
         narrowed(shop) && button("Take the conditions away", () => clear(shop)),
+        traits.source.value === null &&
+          words !== "" &&
+          button("Search the Hugging Face Hub", () => {
+            traits.source.value = "hub";
+          }),
         words !== "" &&
           button("Take the words away", () => {
             traits.query.value = "";

@@ -16,6 +16,8 @@ export interface Info {
 /** What a person, or Python, sets; changes here are saved to the model. */
 export interface Written {
   query: string;
+  /** Where to look; null for the catalogue and this machine. */
+  source: "embedded" | "machine" | "hub" | null;
   useCase: string | null;
   language: string | null;
   licence: string | null;
@@ -53,6 +55,7 @@ export type StoreTraits = { readonly [Name in keyof Written]: Signal<Written[Nam
 
 const written = (): Written => ({
   query: "",
+  source: null,
   useCase: null,
   language: null,
   licence: null,

@@ -41,6 +41,9 @@ export interface Found {
   readonly facets?: Readonly<Record<string, Counted>>;
   readonly words?: string;
   readonly limit?: number;
+  readonly source?: string | null;
+  /** What could not be looked through, a sentence each. */
+  readonly missing?: readonly string[];
 }
 
 export interface Verdict {

@@ -77,6 +77,7 @@ export function source(from: Version["source"]): string {
     hub: "the Hugging Face Hub",
     wheel: "the package",
     folder: "the folder",
+    gguf: "the file",
   };
   const kind = kinds[at("kind")] ?? at("kind");
   return [kind, where].filter(Boolean).join(", ") || "somewhere that nobody noted";

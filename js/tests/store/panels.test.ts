@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
 import { fakeModel, settled } from "../fake";
-import { button } from "../heatmap/view";
-import { answer, open, READY } from "./shop";
+import { all, button } from "../heatmap/view";
+import { answer, found, open, READY, row, shown } from "./shop";
 
 describe("the queue", () => {
   it("shows of a report what it is about: the listing, the review, its author, and who says why", async () => {
@@ -19,5 +19,50 @@ describe("the queue", () => {
     expect(shownReport.querySelector("blockquote")?.textContent).toContain("mallory<i>Fools</i>");
     button(root, "Remove the review").click();
     expect(model.sent.at(-1)).toMatchObject({ kind: "settle", report: 3, remove: true });
+  });
+});
+
+describe("where to look", () => {
+  const segment = (root: HTMLElement, label: string): HTMLInputElement =>
+    all<HTMLLabelElement>(root, ".gw-controls label")
+      .find((one) => one.textContent === label)
+      ?.querySelector("input") as HTMLInputElement;
+
+  it("is the catalogue, this machine or the Hub, and says what is missing in one quiet line", async () => {
+    const model = fakeModel(READY);
+    const root = open(model);
+    expect(segment(root, "Catalogue").checked).toBe(true);
+    segment(root, "Hub").click();
+    await settled();
+    expect(model.get("source")).toBe("hub");
+    const missing = ["The Hugging Face Hub cannot be searched: there is no network."];
+    model.hear({ found: found([], { source: "hub", missing }) });
+    expect(root.querySelector(".gw-notes")?.textContent).toContain("there is no network");
+    segment(root, "Catalogue").click();
+    await settled();
+    expect(model.get("source")).toBeNull();
+    model.hear({ found: found([row("a")], { source: "machine" }) });
+    expect(root.querySelector(".gw-count")?.textContent).toContain("1 model on this machine");
+  });
+
+  it("offers the Hub where the catalogue has nothing", async () => {
+    const model = fakeModel({ ...READY, found: found([]), query: "xyz" });
+    const root = open(model);
+    button(root, "Search the Hugging Face Hub").click();
+    await settled();
+    expect(model.get("source")).toBe("hub");
+  });
+
+  it("lets a model that lies here be loaded from where it is, or installed", async () => {
+    const here = row("/models/mine", { origin: "machine", licence: "" });
+    const model = fakeModel({ ...READY, found: found([here]), selected: here.name });
+    const root = open(model);
+    await settled();
+    answer(model, "show", { shown: shown(here.name, { listing: here }) });
+    await settled();
+    expect(root.querySelector(".gw-here")?.textContent).toBe("on this machine");
+    expect(button(root, "Install · 270 MB")).toBeDefined();
+    button(root, "Load").click();
+    expect(model.sent.at(-1)).toMatchObject({ kind: "load", name: "/models/mine" });
   });
 });

@@ -22,6 +22,26 @@ FREE = 3_200_000_000  # bytes of memory that this machine has free
 ORDER = {"parameters": True, "memory": False, "context": True, "bits_per_byte": False, "first_token": False}
 # What a search knows of a listing besides: it is of this machine.
 SEARCHED = {"installed", "tokens_per_second", "first_token_s", "peak_bytes", "bits_per_byte", "measured_on"}
+# What the Hub has.
+HUB: dict[str, Any] = {
+    **dict.fromkeys(LISTINGS[0]),
+    "name": "us/tiny",
+    "title": "tiny",
+    "publisher": "us",
+    "summary": "A model of the Hub.",
+    "licence": "MIT",
+    "use_cases": [],
+    "languages": [],
+    "weight_bytes": 1_000_000,
+    "memory_bytes": 1_200_000,
+    "parameters": 250_000,
+    "context_length": 512,
+    "reviews": 0,
+    "installed": False,
+    "status": "published",
+    "origin": "hub",
+    "gated": False,
+}
 COLUMN = {
     "memory": "memory_bytes",
     "context": "context_length",
@@ -41,6 +61,8 @@ class FakeStore(Speaking):
     Attributes:
         gated: whether jobs wait for the test; else they end within a moment, in steps.
         gate: where it is set, a search waits for it.
+        hub: the same for a search of the Hub alone.
+        away: why the Hub cannot be searched.
         asked: the keywords of each search.
         fail: a method's name → what it raises.
     """
@@ -51,6 +73,8 @@ class FakeStore(Speaking):
     def __init__(self, *, gated: bool = False, notes: tuple[str, ...] = ()) -> None:
         self.gated, self.notes = gated, notes
         self.gate: threading.Event | None = None
+        self.hub: threading.Event | None = None
+        self.away = ""
         self.asked: list[dict[str, Any]] = []
         self.threads: list[str] = []
         self.fail: dict[str, BaseException] = {}
@@ -73,6 +97,9 @@ class FakeStore(Speaking):
             raise self.fail[what]
 
     def _row(self, name: str) -> dict[str, Any]:
+        if name == HUB["name"]:
+            self.reviews_.setdefault(name, [])
+            return self.rows.setdefault(name, {**HUB, "status": "of the Hub"})
         if name not in self.rows:
             raise UnknownModelError(f"There is no model named '{name}'; did you mean 'gpt2'?")
         return self.rows[name]
@@ -83,6 +110,7 @@ class FakeStore(Speaking):
         self,
         words: str = "",
         *,
+        source: str | None = None,
         use_case: str | None = None,
         language: str | None = None,
         licence: str | None = None,
@@ -95,14 +123,20 @@ class FakeStore(Speaking):
         limit: int = 50,
         offset: int = 0,
     ) -> pd.DataFrame:
-        self.asked.append({"words": words, "use_case": use_case, "sort": sort, "limit": limit})
+        self.asked.append(
+            {"words": words, "source": source, "use_case": use_case, "sort": sort, "limit": limit}
+        )
         self.threads.append(threading.current_thread().name)
         if self.gate is not None:
             self.gate.wait(20)
+        if source == "hub" and self.hub is not None:
+            self.hub.wait(20)
         self._may("search")
         corrected = "small" if words == "smal" else None
         terms = (corrected or words).lower().split()
         found = [row for row in self.rows.values() if row["status"] == "published"]
+        if source == "hub":
+            found = [] if self.away else [HUB]
         found = [
             row
             for row in found
@@ -132,6 +166,7 @@ class FakeStore(Speaking):
             "total": len(kept),
             "capped": False,
             "corrected": corrected,
+            "missing": (self.away,) if source == "hub" and self.away else (),
             "facets": {
                 "use_case": counted(use for row in found for use in row["use_cases"]),
                 "language": counted(one for row in found for one in row["languages"]),

@@ -172,3 +172,32 @@ def test_a_store_that_it_opened_itself_is_closed_with_it(monkeypatch):
     with pytest.raises(TypeError, match="no option"):
         StoreBrowser(nothing=1)
     assert opened[1].closed  # what could not be made leaves nothing open
+
+
+def test_the_hub_is_asked_only_when_wanted_and_keeps_nothing_waiting(shop, store):
+    store.hub = threading.Event()  # it hangs
+    shop.source = "hub"
+    until(lambda: store.asked[-1]["source"] == "hub")
+    shop.source = None
+    assert len(shop.wait(5).results) == 26
+    shop.source = "hub"
+    store.hub.set()
+    assert list(shop.results["name"]) == ["us/tiny"]
+    assert shop.found["source"] == "hub"
+
+
+def test_what_is_typed_for_the_hub_is_asked_once_it_rests(shop, store):
+    shop.source = "hub"
+    for words in ("t", "ti", "tiny"):
+        shop.query = words
+    assert len(shop.results) == 1
+    assert [ask["words"] for ask in store.asked if ask["source"] == "hub"] == ["tiny"]
+
+
+def test_a_hub_that_is_away_is_one_sentence(shop, store):
+    store.away = "The Hugging Face Hub cannot be searched: there is no network."
+    shop.source = "hub"
+    assert len(shop.results) == 0
+    assert shop.found["missing"] == [store.away]
+    with pytest.raises(Exception, match="source"):
+        shop.source = "moon"

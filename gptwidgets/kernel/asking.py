@@ -25,7 +25,8 @@ class Asking(Intervening):
     @property
     def can(self) -> frozenset[str]:
         """What may be asked of it, in words such as "ids", "logits", "alternatives", "chat"."""
-        can = {"text", "ids", "logits", "alternatives", "score", "beams", "attention", "seed", "n"}
+        can = {"text", "ids", "logits", "alternatives", "score", "beams", "attention", "interventions"}
+        can |= {"seed", "n"}
         return frozenset(can | ({"chat"} if getattr(self._tokenizer, "chat_template", None) else set()))
 
     def cannot(self, what: str) -> str:

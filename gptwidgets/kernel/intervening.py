@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from operator import or_
 from pathlib import Path
 from types import TracebackType
@@ -115,10 +115,13 @@ class Intervening(Held):
         """Where this model's heads are."""
         model, attachment = self._open()
         if attachment.kind == "hooks":
-            return projections.Sites(model, attachment)
-        known = set(attachment.layers)
-        modules = [(m, layer) for m in model.modules() if (layer := getattr(m, "layer_idx", None)) in known]
-        return holding.Sites(modules, fallback.configs(model), lazy=attachment.chunked)
+            made: holding.Sites = projections.Sites(model, attachment)
+        else:
+            known = set(attachment.layers)
+            modules = [(m, n) for m in model.modules() if (n := getattr(m, "layer_idx", None)) in known]
+            made = holding.Sites(modules, fallback.configs(model), lazy=attachment.chunked)
+        attachment.on_detach(partial(holding.stand, made, None))  # also of a GPT that nobody closes
+        return made
 
     def _edits(self, rows: tuple[Intervention, ...]) -> Edits:
         """The interventions as the layers understand them; what they need is read from the model once."""
@@ -175,8 +178,7 @@ class Intervening(Held):
         return both
 
     def _forget_interventions(self) -> None:
-        """On close: nothing stands any more, and nothing of the model is held."""
-        holding.stand(self._sites, None)
+        """On close: nothing of the model is held; that nothing stands any more, detaching has seen to."""
         self._compiled.clear()
         self.__dict__.pop("_reference", None)
 

@@ -29,6 +29,10 @@ class Absent:
         """Servers give no attention: raises a TextError that says so."""
         self._absent("attention")
 
+    def intervene(self, *_: Any, **__: Any) -> NoReturn:
+        """Servers let nobody inside: raises a TextError that says so."""
+        self._absent("interventions")
+
     def beam_search(self, *_: Any, **__: Any) -> NoReturn:
         """Servers show no beams: raises a TextError that says so."""
         self._absent("beams")

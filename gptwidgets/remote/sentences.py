@@ -21,6 +21,10 @@ WHY = {
         "{host} serves what {name} writes and not what it attends to: that needs the model in this kernel, "
         "by gw.load()."
     ),
+    "interventions": (
+        "{host} serves {name} as it is, and nobody reaches its heads: switching them off needs the model in "
+        "this kernel, by gw.load()."
+    ),
     "chat": "{host} takes no chats for {name}: it continues texts.",
     "text": "{host} takes only chats for {name}: switch to chat, or give messages instead of a text.",
     "seed": "{host} takes no seed: {name} writes something else each time, unless the temperature is 0.",

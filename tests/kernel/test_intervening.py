@@ -243,7 +243,7 @@ def test_nothing_is_held_afterwards():
     del forgotten
     gc.collect()
     assert model() is None
-    holding._standing = ()
+    assert holding._standing == ()
 
 
 def test_without_a_tokenizer_there_is_no_reference_text():

@@ -232,7 +232,7 @@ def test_nobody_there():
 
 def test_what_needs_the_model_here_is_refused_in_a_sentence(connected):
     gpt, _, _ = connected()
-    for ask in (gpt.encode, gpt.next_logits, gpt.record, gpt.beam_search):
+    for ask in (gpt.encode, gpt.next_logits, gpt.record, gpt.beam_search, gpt.intervene):
         with pytest.raises(TextError, match=r"org/model-7b"):
             ask("text")
     with pytest.raises(TextError, match="keeps its token ids"):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gptwidgets import errors
     from gptwidgets.kernel.gpt import GPT
     from gptwidgets.kernel.intervention import Intervention
+    from gptwidgets.kernel.metrics import logit_diff
     from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.kernel.sampling import Sampling
     from gptwidgets.remote.connecting import connect
@@ -40,6 +41,7 @@ _HOME = {
     "StoreBrowser": "gptwidgets.widgets.store.browser",
     "connect": "gptwidgets.remote.connecting",
     "load": "gptwidgets.verbs",
+    "logit_diff": "gptwidgets.kernel.metrics",
 }
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "connect",
     "errors",
     "load",
+    "logit_diff",
 ]
 
 

@@ -11,7 +11,11 @@ from gptwidgets.kernel.writing import Writing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pandas as pd
+
+    from gptwidgets.kernel.intervention import Intervention
     from gptwidgets.kernel.lens import Lens
+    from gptwidgets.kernel.patching import Metric
     from gptwidgets.kernel.pieces import Tokens
     from gptwidgets.kernel.worker import CancelToken, Progress
 
@@ -54,6 +58,92 @@ class Investigating(Writing):
         tokens = self._tokens(ids, text if isinstance(text, str) else None)
         with progress_bar(progress) as show:
             return logit_lens(self, ids, tokens, k=k, layers=layers, progress=show, cancel=stop)
+
+    def patch(
+        self,
+        clean: Any,
+        corrupted: Any,
+        metric: Metric,
+        *,
+        groups: Any = "heads",
+        progress: Progress | Literal[False] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> pd.DataFrame:
+        """Which heads carry what makes a clean text different from a corrupted one: activation patching.
+
+        The corrupted text is read again for each group of heads, and at every token these heads give what
+        they gave in the clean text (Meng et al. 2022; for heads Wang et al. 2022):
+
+            restored = (metric(patched) - metric(corrupted)) / (metric(clean) - metric(corrupted))
+
+        Args:
+            clean: whatever `encode` takes; chat messages are answered.
+            corrupted: the same with another word, of equally many tokens.
+            metric: from (gpt, logits [B, V] of the next token) to B numbers, such as `gw.logit_diff(…)`.
+            groups: "heads"; "kv", those that share keys and values together; "layers", all of a layer; or
+                groups of your own, a list of lists of heads or a dict of them by name.
+            progress: called with each Report; by default a bar that appears after a second; False for none.
+            cancel: a token that stops it from another thread.
+
+        Returns:
+            DataFrame, index (layer, head), (layer, kv_head), layer or group; columns "restored" (0: as the
+            corrupted text, 1: as the clean one) and "metric" (in its own unit). In `.attrs`: clean and
+            corrupted (the metric of the two), metric and intervention (in words). See
+            `gptwidgets.kernel.patching` for what a number says and does not.
+
+        Raises:
+            TextError: texts of different lengths, or the same text; a metric's word of several tokens.
+            ValueError: the metric is the same for both texts; groups that there are not.
+            IndexError: heads that there are not.
+            OutOfMemory, Cancelled, ClosedError: as the words say.
+
+        Example:
+            >>> clean = "When Mary and John went to the store, John gave a drink to"
+            >>> corrupted = "When Mary and John went to the store, Mary gave a drink to"
+            >>> gpt.patch(clean, corrupted, gw.logit_diff("Mary", "John"))      # doctest: +SKIP
+        """
+        from gptwidgets.kernel.patching import patch
+
+        one, other, stop = self._prompt(clean), self._prompt(corrupted), token_of(cancel)
+        with progress_bar(progress) as show:
+            return patch(self, one, other, metric, groups=groups, progress=show, cancel=stop)
+
+    def compare(
+        self,
+        text: Any,
+        other: Intervention | Writing | None = None,
+        *,
+        progress: Progress | Literal[False] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> pd.DataFrame:
+        """What a change does to the probability of each token of a text.
+
+        Args:
+            text: whatever `encode` takes.
+            other: an intervention; by default the one that holds now. It is compared with the untouched
+                model. Or another GPT with the same tokenizer; then each is as it is now.
+            progress: called with each Report; by default a bar that appears after a second; False for none.
+            cancel: a token that stops it from another thread.
+
+        Returns:
+            Columns token, id, logprob (nats), changed (likewise, under the change), difference (changed minus
+            logprob), rank and rank_changed (0 is the most probable), one row a token. The first has nothing
+            before it: nan. In `.attrs`: what (the change in words), unit, log_likelihood and
+            log_likelihood_changed (sums, in nats).
+
+        Raises:
+            TextError: see `encode`; also two models whose tokens differ in this text.
+            OutOfMemory, Cancelled, ClosedError: as the words say.
+
+        Example:
+            >>> with gpt.intervene(heads_off=["L18H6"]):                        # doctest: +SKIP
+            ...     gpt.compare("Colourless green ideas")["difference"].sum()
+        """
+        from gptwidgets.kernel.comparing import compare
+
+        ids, stop = self._prompt(text, reply=False), token_of(cancel)
+        with progress_bar(progress) as show:
+            return compare(self, ids, other, progress=show, cancel=stop)
 
     def _tokens(self, ids: list[int], text: str | None = None) -> Tokens:
         """Ids as people read them; as they are where there is no tokenizer."""

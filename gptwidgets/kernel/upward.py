@@ -108,9 +108,13 @@ class Upward:
         ids = self._ids[:, : hidden.shape[1]].expand(hidden.shape[0], -1)
         return self._forward(ids, plan, last=0)
 
-    def _forward(self, ids: Tensor, plan: Pass | None, last: int) -> Tensor:
+    def check(self) -> None:
+        """Raises Cancelled where it was stopped."""
         if self._cancel is not None:
             self._cancel.check()
+
+    def _forward(self, ids: Tensor, plan: Pass | None, last: int) -> Tensor:
+        self.check()
         with self._gpt.lock:
             model: Any = self._gpt._open()[0]
             with evaluation(model):

@@ -31,6 +31,9 @@ class Rule:
 
     window: int | None = None
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def columns(self, rows: Sequence[int], length: int) -> range:
         """The columns outside of which these (ascending) rows see nothing."""
         del rows

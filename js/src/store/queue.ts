@@ -3,6 +3,7 @@ import { signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
 import { button } from "../ui";
 import { licence, many, parameters } from "./format";
+import { keyed } from "./keyed";
 import { back } from "./panel";
 import { action, loaded, type Shop } from "./shop";
 import { five } from "./stars";
@@ -39,38 +40,40 @@ export function queue(shop: Shop): Child {
     () => ({}),
     ({ rows, reports }) => ({ rows: rows as Waiting["rows"], reports: reports as Waiting["reports"] }),
   );
+  const now = (): Waiting => store.there.value?.result ?? { rows: [], reports: [] };
+  const waits = (): number => now().rows.length + now().reports.length;
+  // Words that are being written stay while something else of the store changes.
+  const models = h("div");
+  const reports = h("div");
+  keyed(
+    models,
+    () => now().rows,
+    ({ name, revision }) => `${name} ${revision}`,
+    (row) => submitted(shop, row.peek()),
+  );
+  keyed(
+    reports,
+    () => now().reports,
+    ({ id }) => String(id),
+    (report) => reported(shop, report.peek()),
+  );
   return h(
     "div.gw-panel",
     {},
     back(shop, "Review queue"),
     () => store.error.value && h("p.gw-error", { role: "alert" }, store.error.value),
     () => {
-      const now = store.there.value?.result;
-      if (!now)
+      if (!store.there.value)
         return store.error.value === "" && h("div.gw-skeleton", { "aria-hidden": "true" }, h("i"), h("i"));
-      if (now.rows.length + now.reports.length === 0) {
-        return h(
-          "p.gw-quiet",
-          {},
-          "Nothing waits. What is submitted, and reviews that are reported, stand here.",
-        );
-      }
-      return h(
-        "div.gw-scroll",
-        {},
-        h(
-          "p.gw-quiet",
-          {},
-          `${many(now.rows.length, "model")} and ${many(now.reports.length, "report")} wait.`,
-        ),
-        now.rows.map((row) => submitted(shop, row)),
-        now.reports.map((report) => reported(shop, report)),
-      );
+      const nothing = "Nothing waits. What is submitted, and reviews that are reported, stand here.";
+      const all = `${many(now().rows.length, "model")} and ${many(now().reports.length, "report")} wait.`;
+      return h("p.gw-quiet", { role: "status" }, waits() === 0 ? nothing : all);
     },
+    h("div.gw-scroll", { hidden: () => waits() === 0 }, models, reports),
   );
 }
 
-function submitted(shop: Shop, row: Submitted): Child {
+function submitted(shop: Shop, row: Submitted): HTMLElement {
   const act = action(shop);
   const name = row.name ?? "";
   const words = signal("");
@@ -114,7 +117,7 @@ function submitted(shop: Shop, row: Submitted): Child {
   );
 }
 
-function reported(shop: Shop, report: Report): Child {
+function reported(shop: Shop, report: Report): HTMLElement {
   const act = action(shop);
   const settle = (remove: boolean): void => void act.run("settle", { report: report.id, remove });
   const of = report.name ?? (report.review_id === undefined ? "" : `number ${report.review_id}`);

@@ -3,6 +3,7 @@ import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
 import { button } from "../ui";
 import { day, distribution, many } from "./format";
+import { keyed } from "./keyed";
 import { action, type Shop } from "./shop";
 import { five, starPicker } from "./stars";
 import type { Review, Shown } from "./types";
@@ -12,13 +13,19 @@ export function reviews(shop: Shop, shown: () => Shown): Child {
   const user = (): string => traits.info.value.user ?? "";
   const mine = computed(() => shown().reviews.find(({ person }) => person === user()));
   const others = (): readonly Review[] => shown().reviews.filter(({ person }) => person !== user());
+  // A report that is being written stays while the store changes.
+  const said = h("div");
+  keyed(
+    said,
+    others,
+    ({ id }) => String(id),
+    (review) => opinion(shop, review),
+  );
   return [
     () => shown().reviews.length > 0 && bars(shown().reviews),
     own(shop, shown().listing.name, mine),
-    () =>
-      shown().reviews.length === 0
-        ? h("p.gw-quiet", {}, "Nobody has reviewed it yet.")
-        : others().map((review) => opinion(shop, review)),
+    () => shown().reviews.length === 0 && h("p.gw-quiet", {}, "Nobody has reviewed it yet."),
+    said,
   ];
 }
 
@@ -98,7 +105,7 @@ function own(shop: Shop, name: string, mine: ReadonlySignal<Review | undefined>)
   };
 }
 
-function opinion(shop: Shop, review: Review): Child {
+function opinion(shop: Shop, review: ReadonlySignal<Review>): HTMLElement {
   const act = action(shop);
   const state = signal<"" | "asking" | "sent">("");
   const report = (): Child => {
@@ -108,7 +115,7 @@ function opinion(shop: Shop, review: Review): Child {
       placeholder: "What is wrong with it?",
     }) as HTMLInputElement;
     const send = async (): Promise<void> => {
-      if (await act.run("report", { review: review.id, words: words.value })) state.value = "sent";
+      if (await act.run("report", { review: review.peek().id, words: words.value })) state.value = "sent";
     };
     return h(
       "div.gw-group",
@@ -126,8 +133,10 @@ function opinion(shop: Shop, review: Review): Child {
     h(
       "p.gw-bar",
       {},
-      five(review.stars),
-      h("span.gw-quiet", {}, [review.person, day(review.changed_at)].filter(Boolean).join(", ")),
+      () => five(review.value.stars),
+      h("span.gw-quiet", {}, () =>
+        [review.value.person, day(review.value.changed_at)].filter(Boolean).join(", "),
+      ),
       h("span.gw-push"),
       () =>
         state.value === "" &&
@@ -139,7 +148,7 @@ function opinion(shop: Shop, review: Review): Child {
           { title: "Tell a reviewer that this is abuse" },
         ),
     ),
-    review.words && h("p.gw-words", { dir: "auto" }, review.words),
+    () => review.value.words && h("p.gw-words", { dir: "auto" }, review.value.words),
     () =>
       state.value === "asking"
         ? report()

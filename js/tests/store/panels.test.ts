@@ -22,6 +22,45 @@ describe("the queue", () => {
   });
 });
 
+describe("what is being written", () => {
+  it("stays in the queue while something else of the store changes", async () => {
+    const model = fakeModel(READY);
+    const root = open(model);
+    button(root, "Queue").click();
+    await settled();
+    const rows = [{ name: "mine", title: "Mine", revision: "v1" }];
+    answer(model, "queue", { rows, reports: [] });
+    await settled();
+    const field = root.querySelector("textarea") as HTMLTextAreaElement;
+    field.value = "Say more of";
+    model.hear({ changes: 1 });
+    await settled();
+    answer(model, "queue", { rows: [...rows, { name: "other", revision: "v1" }], reports: [] });
+    await settled();
+    expect(all(root, "textarea")).toHaveLength(2);
+    expect(root.querySelector("textarea")).toBe(field);
+  });
+
+  it("of a report stays too, and that it was sent", async () => {
+    const review = { id: 7, person: "bea", stars: 2, words: "no", changed_at: null };
+    const model = fakeModel({ ...READY, selected: "a" });
+    const root = open(model);
+    await settled();
+    answer(model, "show", { shown: shown("a", { reviews: [review] }) });
+    await settled();
+    all<HTMLInputElement>(root, ".gw-tabs input")[3]?.click();
+    await settled();
+    button(root, "Report").click();
+    button(root, "Report").click();
+    answer(model, "report");
+    model.hear({ changes: 1 });
+    await settled();
+    answer(model, "show", { shown: shown("a", { reviews: [review] }) });
+    await settled();
+    expect(root.querySelector(".gw-opinion [role=status]")?.textContent).toContain("Reported");
+  });
+});
+
 describe("where to look", () => {
   const segment = (root: HTMLElement, label: string): HTMLInputElement =>
     all<HTMLLabelElement>(root, ".gw-controls label")

@@ -111,7 +111,10 @@ def difference(one: AttentionRecord, other: Any) -> AttentionRecord:
             f"The two records have no layer in common: {_spell(one.layers)} and {_spell(other.layers)}."
         )
     tokens, changed = _tokens(one.tokens, other.tokens)
-    notes = [f"The weights of {_named(one, 'one record')} minus those of {_named(other, 'another')}."]
+    mine, others = _named(one), _named(other)
+    if mine == others:
+        mine, others = "the first text", "the second one"
+    notes = [f"The weights of {mine} minus those of {others}."]
     if changed:
         notes.append(f"The texts differ in {len(changed)} of {one.length:,} tokens: {_spell(changed)}.")
     left = sorted(set(one.layers) ^ set(other.layers))
@@ -178,8 +181,9 @@ def _either(one: Rule, other: Rule) -> Rule:
     return _Either(one, other)
 
 
-def _named(record: AttentionRecord, otherwise: str) -> str:
-    return record.name or otherwise
+def _named(record: AttentionRecord) -> str:
+    """Which record it is, as a sentence names it."""
+    return f"{record.name or 'a record'} with {record.intervention.words() or 'nothing changed'}"
 
 
 def _spell(numbers: Sequence[int], most: int = 8) -> str:

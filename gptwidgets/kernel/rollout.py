@@ -70,7 +70,11 @@ def rollout(
     span = f"layers {layers[0]} to {layers[-1]}" if len(layers) > 1 else f"layer {layers[0]} alone"
     note = f"Attention rollout over {span}: heads averaged, {float(given):g} of each state passes a layer by."
     return AttentionRecord(
-        ArraySource({layers[-1]: made[None]}), record.tokens, name=record.name, notes=[note, *record.notes]
+        ArraySource({layers[-1]: made[None]}),
+        record.tokens,
+        name=record.name,
+        notes=[note, *record.notes],
+        intervention=record.intervention,
     )
 
 

@@ -39,6 +39,19 @@ def test_each_cell_is_the_one_minus_the_other(pair):
         assert np.isnan(made.scores()["entropy"]).all()
 
 
+def test_with_and_without_an_intervention():
+    with GPT(make("llama"), name="tiny") as gpt:
+        plain = gpt.record(IDS)
+        with gpt.intervene(heads_off=["L0H2"], cut=[(1, 1, 9, 4)]):
+            made = gpt.record(IDS).difference(plain)
+    assert made.notes[0] == (
+        "The weights of tiny with 1 head off (zero): L0H2; 1 edge cut minus those of tiny with nothing "
+        "changed."
+    )
+    assert not made.weights(0, 3).any()
+    assert made.weights(1, 1, rows=9, cols=4) == -plain.weights(1, 1, rows=9, cols=4) != 0
+
+
 def test_the_same_twice_is_nothing():
     record = random_record(0)
     made = record.difference(record)
@@ -75,6 +88,7 @@ def test_tokens_that_differ_are_both_written():
     made = one.difference(two)
     assert made.tokens.pieces == ("The", " cat| dog", " sat", " on", " the", " mat")
     assert made.name == "tiny"
+    assert made.notes[0] == "The weights of the first text minus those of the second one."
     assert "The texts differ in 1 of 6 tokens: 1." in made.notes
     assert one.difference(one).tokens is one.tokens
 

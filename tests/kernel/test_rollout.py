@@ -56,6 +56,12 @@ def test_it_is_a_record_to_look_at():
         record.rollout()
 
 
+def test_it_knows_what_was_changed_in_the_model():
+    with GPT(make("llama")) as gpt, gpt.intervene(heads_off=["L1H2"]):
+        record = gpt.record(IDS)
+    assert record.rollout().intervention == record.intervention != gpt.intervention
+
+
 def test_both_directions_too():
     weights = np.random.default_rng(0).dirichlet(np.ones(6), size=(2, 3, 6)).astype(np.float32)
     record = AttentionRecord.from_arrays(weights)

@@ -160,6 +160,27 @@ def test_stop_errors_and_other_threads_leave_the_model_clean():
         assert torch.equal(whole(gpt.model), truth)
 
 
+def test_two_gpts_over_one_model_take_turns():
+    model = make("llama")
+    truth = whole(model)
+    with GPT(model) as first, GPT(model) as second:
+        made = []
+
+        def work(gpt):
+            with upward(gpt, IDS) as up:
+                made.extend(up.run(layer, last=0) for layer in (0, 1, 2, 3) for _ in range(5))
+
+        threads = [threading.Thread(target=work, args=(gpt,)) for gpt in (first, second)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(made) == 40
+    for one in made:
+        torch.testing.assert_close(one, truth, atol=1e-4, rtol=1e-4)
+    assert clean(model)
+
+
 def test_a_closed_model_says_so():
     with GPT(make("llama")) as gpt, upward(gpt, IDS) as up:
         gpt.close()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gptwidgets.store import listings, people, reviews
+from gptwidgets.store.checks import Check
 from gptwidgets.store.database import Database
 from gptwidgets.store.jobs import Job, Queue
 from gptwidgets.verbs import publishing
+from gptwidgets.verbs.framing import frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from gptwidgets.store.folders import Watch
     from gptwidgets.store.listings import Version
     from gptwidgets.store.reviews import Review
+
+# The columns of what waits for a reviewer.
+QUEUED = ("name", "title", "revision", "made_by", "made_at", "parameters", "summary", "licence")
 
 
 class Judging:
@@ -50,7 +55,7 @@ class Judging:
 
     def reports(self) -> pd.DataFrame:
         """The reports that nobody has settled: who says why, and which review of whom they are about."""
-        return _frame(reviews.reports(self.database))
+        return frame(reviews.reports(self.database), reviews.Report)
 
     def settle(self, report_id: int, *, remove: bool = False) -> None:
         """Settles a report; with remove=True the review goes.
@@ -117,13 +122,15 @@ class Judging:
             return pending
 
         def work(watch: Watch) -> pd.DataFrame:
-            return _frame(publishing.submit(self.database, found.name, watch=watch))
+            return frame(publishing.submit(self.database, found.name, watch=watch), Check)
 
         return self.jobs.submit("check", found.name, work)
 
     def queue(self) -> pd.DataFrame:
         """The versions that wait for a reviewer, the oldest first."""
-        return _frame(publishing.queue(self.database))
+        import pandas as pd
+
+        return pd.DataFrame(publishing.queue(self.database), columns=list(QUEUED))
 
     def approve(self, name: str, words: str = "", *, revision: str | None = None) -> None:
         """Publishes the version that waits; from then on it never changes.
@@ -160,9 +167,3 @@ class Judging:
             RefusedError: if you are no reviewer yourself.
         """
         people.name_reviewer(self.database, person)
-
-
-def _frame(rows: Sequence[Any]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame([row if isinstance(row, dict) else vars(row) for row in rows])

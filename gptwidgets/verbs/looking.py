@@ -12,6 +12,7 @@ from gptwidgets.store.database import Database
 from gptwidgets.store.terms import terms
 from gptwidgets.store.wish import Wish
 from gptwidgets.verbs import fitting
+from gptwidgets.verbs.framing import frame
 from gptwidgets.verbs.seeking import Seeking
 
 if TYPE_CHECKING:
@@ -80,15 +81,15 @@ class Looking:
         import pandas as pd
 
         found, missing = self._find(words, source, max_memory, fits, wish, limit=limit, offset=offset)
-        frame = pd.DataFrame([_row(row) for row in found.rows], columns=list(COLUMNS))
-        frame.attrs = {
+        table = pd.DataFrame([_row(row) for row in found.rows], columns=list(COLUMNS))
+        table.attrs = {
             "total": found.total,
             "capped": found.capped,
             "corrected": found.corrected,
             "facets": found.facets,
             "missing": missing,
         }
-        return frame
+        return table
 
     def facets(self, words: str = "", **wish: Any) -> dict[str, pd.Series]:
         """How many listings have each use case, licence, size, …; the arguments are those of `search`."""
@@ -122,24 +123,24 @@ class Looking:
 
     def versions(self, name: str) -> pd.DataFrame:
         """The versions of a listing, the newest first."""
-        return _frame(listings.versions(self.database, self._listing(name).id))
+        return frame(listings.versions(self.database, self._listing(name).id), listings.Version)
 
     def checks(self, name: str) -> pd.DataFrame:
         """What was checked of a listing's newest version: name, passed, reason, ran_at."""
-        return _frame(checks.of(self.database, self._listing(name).id))
+        return frame(checks.of(self.database, self._listing(name).id), checks.Check)
 
     def reviews(self, name: str) -> pd.DataFrame:
         """What people think of a listing, the newest first."""
-        return _frame(reviews.reviews(self.database, self._listing(name).id))
+        return frame(reviews.reviews(self.database, self._listing(name).id), reviews.Review)
 
     def measurements(self, name: str | None = None) -> pd.DataFrame:
         """What was measured, of one listing or of all, the newest first."""
         listing = None if name is None else self._listing(name).id
-        return _frame(measurements.measurements(self.database, listing))
+        return frame(measurements.measurements(self.database, listing), measurements.Measurement)
 
     def journal(self, name: str | None = None) -> pd.DataFrame:
         """Who did what and when, of one listing or of all, the newest first."""
-        return _frame(journal.entries(self.database, name))
+        return frame(journal.entries(self.database, name), journal.Entry)
 
     def fit(
         self,
@@ -251,19 +252,17 @@ def _from_elsewhere(model: Model) -> dict[str, Any]:
     said["terms"] = vars(terms(model.licence, model.source, gated=model.gated))
     version = {name: getattr(model, name) for name in ("revision", "source", "dtype", "weight_bytes")}
     version |= {"id": 0, "status": "", "words": None, "made_by": "", "made_at": None, "files": ()}
-    nothing = ("checks", "reviews", "measurements")
+    nothing = {
+        "checks": frame([], checks.Check),
+        "reviews": frame([], reviews.Review),
+        "measurements": frame([], measurements.Measurement),
+    }
     return {
         "listing": {**_row(joining.row(model)), **said},
         "versions": pd.DataFrame([version]),
-        **{name: pd.DataFrame() for name in nothing},
+        **nothing,
     }
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "stars": row["stars_mean"], "reviews": row["n_reviews"]}
-
-
-def _frame(rows: Sequence[Any]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame([vars(row) for row in rows])

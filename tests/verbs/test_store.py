@@ -102,6 +102,12 @@ def test_a_licence_says_what_it_allows_and_where_it_is_read(store):
     assert "bloom" in bloom["link"]
 
 
+def test_a_table_without_rows_has_its_columns(store):
+    assert store.queue()["name"].tolist() == store.reports()["review"].tolist() == []
+    assert store.reviews("gpt2")["stars"].tolist() == store.measurements()["device"].tolist() == []
+    assert store.checks("gpt2")["passed"].tolist() == []
+
+
 def test_a_report_is_read_with_the_review_that_it_is_about(store, mine):
     review = store.review("mine", 1, "Fools, all of you.")
     store.report(review.id, "It insults.")

@@ -11,6 +11,6 @@ export const termsOf = (terms: Terms): Child =>
     h("b", {}, licence(terms.licence) || "No licence"),
     `: ${terms.words} `,
     terms.link === null
-      ? "It lies among the files of the model."
+      ? terms.licence && "It lies among the files of the model."
       : (link("Read it", terms.link) ?? `Read it: ${terms.link}`),
   );

@@ -8,13 +8,13 @@ from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
-from gptwidgets.errors import TextError
+from gptwidgets.errors import TextError, UnsupportedModelError
 from gptwidgets.kernel.fallback import implementation
 from gptwidgets.kernel.forward import Reader
 from gptwidgets.kernel.gpt import GPT
 from gptwidgets.kernel.intervening import TEXT
 from gptwidgets.kernel.intervention import Intervention
-from tests.kernel.tiny_models import INTERFACE, make
+from tests.kernel.tiny_models import GROUPED, INTERFACE, make, tiny
 from tests.kernel.words import characters
 
 IDS = torch.randint(3, 97, (1, 20), generator=torch.Generator().manual_seed(1))
@@ -222,3 +222,34 @@ def test_weights_that_the_model_returns_are_without_the_cut_edges() -> None:
         for layer, head, query, key in CUT:
             assert weights[layer][0, head, query, key] == 0
         assert torch.allclose(weights[1].sum(-1), torch.ones(1, 4, 20))
+
+
+def test_in_bfloat16_it_is_the_same_to_the_bit_before_and_after() -> None:
+    model = make("gemma2").bfloat16()
+    with GPT(model, characters()) as gpt:
+        before = logits(model)
+        for what in (
+            {"heads_off": ["L1H1"]},
+            {"heads_off": ["L1H1"], "ablation": "mean"},
+            {"heads_off": ["L1H1"], "ablation": "resample"},
+            {"cut": [(1, 1, 9, 2)]},
+            {"scale": {"L1H1": 3}},
+        ):
+            with gpt.intervene(**what):
+                changed = logits(model)
+            assert changed.dtype == torch.bfloat16
+            assert changed.isfinite().all()
+            assert not torch.equal(changed, before)
+            assert torch.equal(logits(model), before)
+
+
+def test_heads_that_attend_twice_have_no_mean() -> None:
+    model = tiny("diffllama", "DiffLlama", GROUPED)
+    with GPT(model, characters()) as gpt:
+        before = logits(model)
+        with gpt.intervene(heads_off=["L1H1"]):
+            assert not torch.equal(logits(model), before)
+        with pytest.raises(UnsupportedModelError, match="attends several times"):
+            gpt.intervene(heads_off=["L1H1"], ablation="mean").__enter__()
+        assert not gpt.intervention
+        assert torch.equal(logits(model), before)

@@ -102,3 +102,18 @@ def test_slices_in_another_order_than_the_heads_are_refused(monkeypatch: pytest.
                 pytest.fail(name)
             assert not gpt.intervention
             assert torch.equal(logits(model), before)
+
+
+def test_two_over_one_model_change_it_once_each() -> None:
+    model = make("Bloom")
+    with GPT(model) as one, GPT(model) as other:
+        before = logits(model)
+        with one.intervene(scale={"L1H1": 3}):
+            tripled = logits(model)
+            with other.intervene(scale={"L1H1": 1 / 3}):
+                torch.testing.assert_close(logits(model), before, rtol=0, atol=1e-5)
+            assert torch.equal(logits(model), tripled)
+        with other.intervene(scale={"L1H1": 3}):
+            assert torch.equal(logits(model), tripled)
+        assert torch.equal(logits(model), before)
+        assert not torch.equal(tripled, before)

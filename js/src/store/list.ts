@@ -174,6 +174,18 @@ function nothing(shop: Shop): Child {
   const { traits } = shop;
   return () => {
     const words = traits.query.value;
+    if (traits.source.value === "hub" && (traits.found.value.missing ?? []).length > 0) {
+      const back = (): void => {
+        traits.source.value = null;
+      };
+      return h(
+        "div.gw-empty",
+        {},
+        h("h3", {}, "The Hub was not searched"),
+        h("p.gw-quiet", {}, "The catalogue and what lies on this machine work without it."),
+        h("div.gw-group", {}, button("Back to the catalogue", back)),
+      );
+    }
     return h(
       "div.gw-empty",
       {},

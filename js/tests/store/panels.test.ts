@@ -77,7 +77,8 @@ describe("where to look", () => {
     const missing = ["The Hugging Face Hub cannot be searched: there is no network."];
     model.hear({ found: found([], { source: "hub", missing }) });
     expect(root.querySelector(".gw-notes")?.textContent).toContain("there is no network");
-    segment(root, "Catalogue").click();
+    expect(root.querySelector(".gw-empty h3")?.textContent).toBe("The Hub was not searched");
+    button(root, "Back to the catalogue").click();
     await settled();
     expect(model.get("source")).toBeNull();
     model.hear({ found: found([row("a")], { source: "machine" }) });

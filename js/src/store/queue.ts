@@ -44,7 +44,7 @@ export function queue(shop: Shop): Child {
   const waits = (): number => now().rows.length + now().reports.length;
   // Words that are being written stay while something else of the store changes.
   const models = h("div");
-  const reports = h("div");
+  const complaints = h("div");
   keyed(
     models,
     () => now().rows,
@@ -52,7 +52,7 @@ export function queue(shop: Shop): Child {
     (row) => submitted(shop, row.peek()),
   );
   keyed(
-    reports,
+    complaints,
     () => now().reports,
     ({ id }) => String(id),
     (report) => reported(shop, report.peek()),
@@ -69,7 +69,7 @@ export function queue(shop: Shop): Child {
       const all = `${many(now().rows.length, "model")} and ${many(now().reports.length, "report")} wait.`;
       return h("p.gw-quiet", { role: "status" }, waits() === 0 ? nothing : all);
     },
-    h("div.gw-scroll", { hidden: () => waits() === 0 }, models, reports),
+    h("div.gw-scroll", { hidden: () => waits() === 0 }, models, complaints),
   );
 }
 

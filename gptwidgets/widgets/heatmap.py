@@ -14,6 +14,7 @@ from gptwidgets.kernel.gpt import GPT
 from gptwidgets.kernel.record import AttentionRecord
 from gptwidgets.widgets import opening, service
 from gptwidgets.widgets.display import Displayed
+from gptwidgets.widgets.intervening import Intervening
 from gptwidgets.widgets.state import Shared
 from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task
 
@@ -21,7 +22,7 @@ WITHIN = ("query", "key", "view")  # places in one text, which mean nothing in t
 SETTLED = 0.8  # seconds without a change, after which the chosen head becomes the picture that stays
 
 
-class AttentionHeatmap(Displayed, Shared):
+class AttentionHeatmap(Intervening, Displayed, Shared):
     """Every layer and head of a GPT over a text: the grid of all heads, one head large, and the text.
 
     Args:
@@ -195,6 +196,7 @@ class AttentionHeatmap(Displayed, Shared):
             "again": self._on_again,
             "back": self._on_back,
             **self._score_requests(),
+            **self._intervening_requests(),
         }
 
     def _on_hello(self, _request: dict[str, Any], _buffers: Any) -> Reply:

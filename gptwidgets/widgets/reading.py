@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from gptwidgets.kernel.record import AttentionRecord
+    from gptwidgets.widgets.run import Make
     from gptwidgets.widgets.wire import Steps
 
 arrays = Worker("gptwidgets arrays")  # reads the records that belong to no GPT, or to a closed one
@@ -26,6 +27,7 @@ class Reading(Scoring):
 
     def __init__(self, **options: Any) -> None:
         self._shown: Any = None  # what the picture is of: text, messages or ids
+        self._make: Make | None = None  # how its record was made
         self._again: Future[AttentionRecord] | None = None
         super().__init__(**options)
 
@@ -39,12 +41,14 @@ class Reading(Scoring):
         with self._lock:
             if self._again is not None:
                 return self._again
-            gpt, text, name = self._gpt, self._shown, self._record_name
+            gpt, text, name, make = self._gpt, self._shown, self._record_name, self._make
             if gpt is None or text is None:
                 raise ClosedError(
                     "This record was closed, so its parts can no longer be read; record the text again."
                 )
-            again = gpt._model_worker.submit(lambda: gpt.record(text, progress=False))
+            again = gpt._model_worker.submit(
+                lambda: gpt.record(text, progress=False) if make is None else make(False, None)
+            )
             self._again = again
 
         def take(made: Future[AttentionRecord]) -> None:

@@ -29,8 +29,18 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from gptwidgets.kernel.record import AttentionRecord
+    from gptwidgets.widgets.run import Make
 
-PLACES = ("hide_sink", "layer", "head", "query", "key", "direction", "view")  # these depend on the record
+PLACES = (
+    "hide_sink",
+    "layer",
+    "head",
+    "query",
+    "key",
+    "direction",
+    "view",
+    "cut",
+)  # these depend on the record
 BREATH = 0.4  # seconds that a page has to paint the first look, before what is exact takes the processor
 OPEN = 40  # the first picture goes before everything else on the reader
 
@@ -122,13 +132,22 @@ class Recording(Returning):
         gpt = self._gpt
         assert gpt is not None  # noqa: S101 - the text of a record or an array cannot be set
         tell = throttled(lambda progress: self._progress(run, progress))
+        run.make = make = self._maker(text)
         try:
-            made = gpt._model_worker.submit(
-                lambda: gpt.record(text, progress=tell, cancel=run.token), token=run.token
-            )
+            made = gpt._model_worker.submit(lambda: make(tell, run.token), token=run.token)
             made.add_done_callback(lambda made: self._made(run, made))
         except ClosedError as error:
             self._over(run, error)
+
+    def _maker(self, text: Any) -> Make:
+        """What records a text, the way in which that is wished now."""
+        gpt = self._gpt
+        assert gpt is not None  # noqa: S101 - nobody else records
+        return lambda progress, cancel: gpt.record(text, progress=progress, cancel=cancel)
+
+    def _notes_of(self, record: AttentionRecord) -> list[str]:
+        """What is to be known of a record."""
+        return record.notes
 
     def _empty(self) -> None:
         """No text: what was there goes, and the invitation to write comes back."""
@@ -217,6 +236,7 @@ class Recording(Returning):
             if run is not self._run:
                 return
             self._record, self._record_name, self._table, self._shown = record, name, table, run.read
+            self._make = run.make
             pending, self._pending = self._pending, {}
             fresh = {"query": None, "key": None, "view": [], "layer": layer, "head": head, "hide_sink": hide}
             self._say(
@@ -228,7 +248,7 @@ class Recording(Returning):
                 **fresh,
                 **traits,
                 sentence=captions.describe(record, layer, head, sink_hidden=hide),
-                notes=[*(self._gpt.notes if self._gpt else ()), *record.notes],
+                notes=[*(self._gpt.notes if self._gpt else ()), *self._notes_of(record)],
                 progress={},
                 error={},
                 status="ready",

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gptwidgets.kernel.worker import CancelToken
 from gptwidgets.widgets.wire import in_words
+
+if TYPE_CHECKING:
+    from gptwidgets.kernel.record import AttentionRecord
+
+Make: TypeAlias = "Callable[[Any, Any], AttentionRecord]"
+"""Records something, always the same way: given what hears of the progress (or False) and a CancelToken."""
 
 ACTIONS = {
     "OutOfMemory": "Take a shorter text, or close other models and records.",
@@ -22,10 +29,16 @@ class Run:
 
     Args:
         read: a text, messages or ids; None for a record that was given.
+
+    Attributes:
+        make: how the record is made.
+        quiet: the text is the one that is shown already; only the model was changed.
     """
 
     def __init__(self, read: Any = None) -> None:
         self.read = read
+        self.make: Make | None = None
+        self.quiet = False
         self.token = CancelToken()
         self.done = threading.Event()
         self.error: BaseException | None = None

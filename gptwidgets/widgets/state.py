@@ -8,7 +8,11 @@ from typing import Any, Self
 from gptwidgets.widgets.recording import PLACES, Recording
 from gptwidgets.widgets.saved import VERSION, all_or_nothing, checked_state
 
-LOOKS = ("title", "height", "presentation", "scale", "colormap", "sort", "descending", "filter", "aggregates")
+CHANGES = ("heads_off", "ablation", "compare", "switching")
+LOOKS = (
+    *("title", "height", "presentation", "scale", "colormap", "sort", "descending", "filter", "aggregates"),
+    *CHANGES,
+)
 
 
 class Shared(Recording):

@@ -64,6 +64,15 @@ class Induction:
             if not self._busy:
                 self._plan(0.0 if asked else IDLE)
 
+    def now(self) -> pd.Series:
+        """The scores, measured here and now where they were not."""
+        gpt = self._gpt()
+        if self.scores is None and gpt is not None:
+            measured: Any = gpt.induction_scores()["induction"]
+            self.scores = measured
+        assert self.scores is not None  # noqa: S101 - who asks has the model
+        return self.scores
+
     def _plan(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -69,6 +69,43 @@ export interface Scores {
   readonly induction?: boolean;
 }
 
+/** What stands for the output of a head that is switched off. */
+export type Ablation = "mean" | "zero" | "resample";
+/** What the pictures show: the changed model, the untouched one, or the first minus the second. */
+export type Compare = "with" | "without" | "difference";
+/** Layer, head. */
+export type HeadOff = readonly [number, number];
+/** Layer, head, query, key. */
+export type Edge = readonly [number, number, number, number];
+
+/** Of one side: the log-probability of what the untouched model finds most probable, and the next tokens. */
+export interface Says {
+  readonly logprob: number;
+  readonly next: readonly (readonly [piece: string, id: number, prob: number])[];
+}
+
+/** What a change does; the tokens of both sides stand in the same order. */
+export interface Effect {
+  readonly untouched?: Says;
+  readonly now?: Says;
+  readonly text?: { readonly untouched?: number; readonly now?: number; readonly unit?: string };
+  readonly continuation?: { readonly untouched: string; readonly now: string };
+  readonly control?: {
+    readonly target?: string;
+    readonly untouched?: number;
+    readonly now?: number;
+    readonly others?: readonly number[];
+    /** Nats a token, untouched and now. */
+    readonly text?: readonly number[];
+    readonly unrelated?: readonly number[];
+  };
+  readonly words?: string;
+  /** What an effect is and is not. */
+  readonly is?: string;
+  readonly busy?: boolean;
+  readonly error?: string;
+}
+
 /** What a person, or Python, sets; changes here are saved to the model. */
 export interface Written {
   text: string;
@@ -89,6 +126,11 @@ export interface Written {
   descending: boolean;
   filter: Filter;
   aggregates: boolean;
+  headsOff: readonly HeadOff[];
+  cut: readonly Edge[];
+  ablation: Ablation;
+  switching: boolean;
+  compare: Compare;
 }
 
 /** What only Python writes. */
@@ -111,6 +153,8 @@ export interface Told {
   /** The chosen head at a level of at most 512 cells a side, and "record|variant|layer|head|level". */
   opening: Uint8Array | null;
   openingName: string;
+  effect: Effect;
+  undoable: number;
 }
 
 export type HeatTraits = { readonly [Name in keyof Written]: Signal<Written[Name]> } & {
@@ -137,6 +181,11 @@ const written = (): Written => ({
   descending: true,
   filter: [],
   aggregates: false,
+  headsOff: [],
+  cut: [],
+  ablation: "mean",
+  switching: false,
+  compare: "with",
 });
 
 const told = (): Told => ({
@@ -154,6 +203,8 @@ const told = (): Told => ({
   firstName: "",
   opening: null,
   openingName: "",
+  effect: {},
+  undoable: 0,
 });
 
 /** Panning changes `view` 60 times a second; the kernel hears of it when the hand rests. */

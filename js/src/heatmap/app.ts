@@ -5,6 +5,7 @@ import { type Child, follow, h, onEnd } from "../dom";
 import type { HeatTraits } from "../model";
 import { iconButton } from "../ui";
 import { kindAndCaption, notesOf } from "./caption";
+import { cause } from "./cause";
 import { controls } from "./controls";
 import { keepPicture } from "./export";
 import { headTitle } from "./format";
@@ -39,6 +40,7 @@ export function app(panels: Panels): void {
       () => traits.title.value !== "" && h("h2.gw-title", {}, traits.title.value),
       controls(panels),
       notes(panels),
+      cause(panels),
       h(
         "div.gw-pictures",
         {
@@ -83,6 +85,7 @@ export function app(panels: Panels): void {
     const { status, layer, head, presentation, height, title } = traits;
     Object.assign(root.dataset, { status: status.value, layer: layer.value, head: head.value });
     root.classList.toggle("gw-presentation", presentation.value);
+    root.toggleAttribute("data-switching", traits.switching.value);
     const { wide, deep } = room.value;
     root.style.cssText = `--gw-height:${height.value}px;--gw-wanted:${wide}px;--gw-deep:${deep}px`;
     root.setAttribute("aria-label", title.value || "Attention heatmap");

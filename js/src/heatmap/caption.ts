@@ -1,6 +1,7 @@
 // What to look for in a head of its kind, and what must be known to read its picture.
 import type { HeatTraits } from "../model";
 import { whole } from "../numbers";
+import { offWords } from "./switching";
 import { isWhole, regionOf } from "./viewport";
 
 /** The kind of the chosen head and its caption; the title names means and maxima already. */
@@ -12,7 +13,8 @@ export function kindAndCaption(traits: HeatTraits): readonly [kind: string, capt
 }
 
 /** What is hidden, masked or shared, one short phrase each; `sampled`: only some queries were looked at. */
-export function notesOf({ info, layer, head, hideSink }: HeatTraits, sampled: boolean): string[] {
+export function notesOf(traits: HeatTraits, sampled: boolean): string[] {
+  const { info, layer, head, hideSink } = traits;
   const {
     length = 0,
     layers = [],
@@ -21,7 +23,7 @@ export function notesOf({ info, layer, head, hideSink }: HeatTraits, sampled: bo
     n_heads: heads = 1,
     n_kv_heads: shared,
   } = info.value;
-  const notes: string[] = [];
+  const notes = [offWords(traits)].filter(Boolean);
   if (hideSink.value && length > 1) {
     const rows = [layer.value, head.value].includes("max") ? "each head's rows add" : "rows add";
     notes.push(signed ? "first token hidden" : `first token hidden, ${rows} up to 1 without it`);

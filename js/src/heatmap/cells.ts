@@ -3,6 +3,7 @@ import type { Which } from "../model";
 import { score } from "./format";
 import { type Cell, type Layout, nameOf, paint, type Rect, rectOf, visible } from "./layout";
 import type { Panels } from "./panels";
+import { isOff } from "./switching";
 
 /** Draws the visible part of a layout, and asks for the thumbnails that it lacks. */
 export function drawCells(canvas: HTMLCanvasElement, panels: Panels, layout: Layout, chosen: number): void {
@@ -56,6 +57,7 @@ export function drawCells(canvas: HTMLCanvasElement, panels: Panels, layout: Lay
   fill(line, 0.16, () => true);
   context.globalCompositeOperation = "source-over";
   fill(paper, 0.85, (cell) => !cell.kept);
+  strike(context, panels, shown);
   if (layout.cells[chosen]) {
     const box = rectOf(layout, chosen);
     context.strokeStyle = accent;
@@ -64,6 +66,34 @@ export function drawCells(canvas: HTMLCanvasElement, panels: Panels, layout: Lay
   }
   if (layout.ranked) drawCaptions(context, panels, layout, [from, to, chosen]);
   else if (layout.cells.length > 0) drawSides(context, panels, layout, { width, height, dx, dy, chosen });
+}
+
+/** Heads that are switched off: faint, and struck through. */
+function strike(
+  context: CanvasRenderingContext2D,
+  panels: Panels,
+  shown: readonly (readonly [Cell, Rect])[],
+): void {
+  const off = panels.traits.headsOff.peek();
+  const { ink, paper } = panels.theme.peek();
+  for (const [{ layer, head }, { x, y, width, height }] of off.length > 0 ? shown : []) {
+    if (!isOff(off, layer, head)) continue;
+    context.fillStyle = paper;
+    context.globalAlpha = 0.6;
+    context.fillRect(x, y, width, height);
+    context.globalAlpha = 1;
+    for (const [color, pen] of [
+      [paper, 4],
+      [ink, 1.5],
+    ] as const) {
+      context.strokeStyle = color;
+      context.lineWidth = pen;
+      context.beginPath();
+      context.moveTo(x, y + height);
+      context.lineTo(x + width, y);
+      context.stroke();
+    }
+  }
 }
 
 /** Writes in the widget's type: accented and bold, or in a quieter colour. */

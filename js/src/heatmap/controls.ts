@@ -13,6 +13,7 @@ import {
   sizeAndKeys,
   toggle,
 } from "../ui";
+import { modeButton } from "./cause";
 import { exportAs, FORMATS } from "./export";
 import { placeOf } from "./layout";
 import type { Panels } from "./panels";
@@ -42,6 +43,7 @@ const KEYS: readonly Key[] = [
   ["Overview", ARROWS, "choose a head"],
   ["", "Home End", "the layer's ends; with Ctrl the first, the last head"],
   ["", "Page ↑ ↓", "a page of layers"],
+  ["", "x", "switch the head off, or on again"],
   ["Head", ARROWS, "move"],
   ["", "+ −", "zoom; also by wheel, pinch, or a box with Shift"],
   ["", "0", "the whole head"],
@@ -62,6 +64,7 @@ export function controls(panels: Panels): Child {
         pick("Colours", traits.colormap, () => COLORMAPS),
         toggle("Hide first token", SINK, traits.hideSink),
       ],
+    () => modeButton(panels),
     h("span.gw-push"),
     h(
       "div.gw-group",

@@ -12,8 +12,10 @@ export interface Actions {
   zoom: (factor: number, x: number, y: number) => void;
   /** By so many pixels; `grip` is where the drag began. */
   drag: (dx: number, dy: number, x: number, y: number, grip: Point) => void;
-  /** A box is being drawn between two corners, or (`done`) has been. */
-  box: (from: Point, to: Point, done: boolean) => void;
+  /** A box is being drawn between two corners, or (`done`) has been; `shift`: with it. */
+  box: (from: Point, to: Point, done: boolean, shift: boolean) => void;
+  /** Whether a drag that begins here draws a box without Shift, too. */
+  boxes: (x: number, y: number) => boolean;
   /** The wheel was turned where it scrolls the page. */
   hint: () => void;
   /** Whether zooming out still changes anything: otherwise the page scrolls. */
@@ -39,6 +41,7 @@ export function listen(element: HTMLElement, focusable: HTMLElement, act: Action
   let last: Point = [0, 0];
   let moved = false;
   let boxing = false;
+  let shift = false;
   const focused = () => focusable.matches(":focus");
   const on = <K extends keyof HTMLElementEventMap>(
     type: K,
@@ -53,7 +56,8 @@ export function listen(element: HTMLElement, focusable: HTMLElement, act: Action
     start = [event.offsetX, event.offsetY];
     last = start;
     moved = fingers.size > 1;
-    boxing = event.shiftKey && fingers.size === 1;
+    shift = event.shiftKey;
+    boxing = (shift || act.boxes(...start)) && fingers.size === 1;
     focusable.focus({ preventScroll: true });
     event.preventDefault();
   });
@@ -64,7 +68,7 @@ export function listen(element: HTMLElement, focusable: HTMLElement, act: Action
     if (fingers.size === 2) return pinch(event.pointerId, here);
     if (!moved && Math.hypot(here[0] - start[0], here[1] - start[1]) < STILL) return;
     moved = true;
-    if (boxing) act.box(start, here, false);
+    if (boxing) act.box(start, here, false, shift);
     else act.drag(here[0] - last[0], here[1] - last[1], ...here, start);
     last = here;
   });
@@ -85,7 +89,7 @@ export function listen(element: HTMLElement, focusable: HTMLElement, act: Action
     for (const finger of fingers.values()) last = finger; // the other one goes on from where it is
     if (fingers.size > 0) return;
     const done = event.type === "pointerup" && moved;
-    if (boxing && start) act.box(start, done ? [event.offsetX, event.offsetY] : start, true);
+    if (boxing && start) act.box(start, done ? [event.offsetX, event.offsetY] : start, true, shift);
     start = null;
     boxing = false;
   };

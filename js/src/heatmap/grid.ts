@@ -11,6 +11,7 @@ import { drawCells } from "./cells";
 import { headTitle, score } from "./format";
 import { type Layout, lay, move, nameOf, placeAt, placeOf, rectOf, reveal } from "./layout";
 import type { Panels, Tip } from "./panels";
+import { flip, isOff } from "./switching";
 
 export function grid(panels: Panels): Child {
   const { traits, arrangement, palette, theme, thumbs, tip } = panels;
@@ -35,6 +36,13 @@ export function grid(panels: Panels): Child {
   const onkeydown = (event: KeyboardEvent): void => {
     if (event.altKey || event.metaKey) return;
     const of = layout.peek();
+    const here = of.cells[chosen.peek()];
+    if (event.key === "x" && !event.ctrlKey && here) {
+      event.preventDefault();
+      event.stopPropagation();
+      flip(traits, here.layer, here.head);
+      return;
+    }
     const page = Math.max(1, Math.floor((size.peek()[1] - of.top) / of.stepY));
     const to = move(of, Math.max(0, chosen.peek()), { key: event.key, page, whole: event.ctrlKey });
     if (to === undefined) return;
@@ -79,7 +87,11 @@ export function grid(panels: Panels): Child {
       "data-grid": () => JSON.stringify({ ...layout.value, cells: undefined }),
       onscroll: draw,
       onkeydown,
-      onclick: (event: MouseEvent) => panels.choose(layout.peek().cells[under(event)]),
+      onclick(event: MouseEvent) {
+        const cell = layout.peek().cells[under(event)];
+        if (cell && traits.switching.peek()) flip(traits, cell.layer, cell.head);
+        else panels.choose(cell);
+      },
       onpointermove: (event: PointerEvent) => {
         const cell = layout.peek().cells[under(event)];
         const box = panels.root.getBoundingClientRect();
@@ -109,6 +121,7 @@ export function grid(panels: Panels): Child {
       theme.value,
       thumbs.version.value,
       traits.hideSink.value,
+      traits.headsOff.value,
     ];
     draw();
   });
@@ -148,7 +161,10 @@ export function describe({ traits }: Pick<Panels, "traits">, layer: Which, head:
   const { columns = [], rows = [] } = traits.scores.value;
   const mine = ([one, other]: readonly unknown[]): boolean => one === layer && other === head;
   const row = rows.find(mine) ?? [];
-  const lines: [string, string][] = [[traits.kindOf.value.find(mine)?.[2] ?? "", ""]];
+  const lines: [string, string][] = [
+    [isOff(traits.headsOff.value, layer, head) ? `switched off (${traits.ablation.value})` : "", ""],
+    [traits.kindOf.value.find(mine)?.[2] ?? "", ""],
+  ];
   for (const [k, name] of columns.entries()) {
     const value = row[k + 2];
     if (typeof value === "number") lines.push([WORDS[name] ?? name, score(value)]);

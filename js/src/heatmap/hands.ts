@@ -41,8 +41,7 @@ interface Stage {
 }
 
 const HINT = "Click, or hold Ctrl or ⌘, to zoom with the wheel";
-const HELP =
-  "Attention of the chosen head. Arrows move, plus and minus zoom, 0 shows all, Enter chooses a cell.";
+const HELP = "Attention of the chosen head. Arrows move, + and - zoom, 0 shows all, Enter chooses a cell.";
 const STEP = 1.5; // a key's zoom
 // ms for which a hand that comes to an unknown value waits for it: a kernel nearby answers within them, and the
 // cross-hair and the value are then one frame. To draw one without the other would keep the answer waiting. Where
@@ -52,7 +51,7 @@ const HOLD = 32;
 export function createHands(
   host: HTMLElement,
   glass: HTMLElement,
-  { traits, cache, hover, tip, root, signal: ends }: HeatContext,
+  { traits, cache, hover, tip, root, cutting, signal: ends }: HeatContext,
   { scene, patches, soon }: Stage,
 ): Hands {
   const { query, key, direction } = traits;
@@ -215,7 +214,8 @@ export function createHands(
         if (mini && inside(mini, ...grip)) show(regionUnder(mini, x, y, region, length));
         else panBy(-dx / cellWidth, -dy / cellHeight);
       },
-      box(from, to, done) {
+      boxes: (x, y) => cutting?.on() === true && cellAt(x, y) !== undefined,
+      box(from, to, done, shift) {
         const { plot, region, length, right, bottom } = scene();
         const x = [from[0], to[0]].map((at) => limit(at, plot.x, right));
         const y = [from[1], to[1]].map((at) => limit(at, plot.y, bottom));
@@ -228,7 +228,9 @@ export function createHands(
         if (!done || width < 4 || height < 4) return;
         const [row0, col0] = pointAt(left, top, region, plot);
         const [row1, col1] = pointAt(left + width, top + height, region, plot);
-        show(shaped({ row0, col0, rows: row1 - row0, cols: col1 - col0 }, length, leastCells(plot)));
+        const drawn = { row0, col0, rows: row1 - row0, cols: col1 - col0 };
+        if (shift || !cutting?.on()) show(shaped(drawn, length, leastCells(plot)));
+        else cutting.box(drawn);
       },
       hint() {
         tip.value = { ...under(), strong: HINT, quiet: [] };

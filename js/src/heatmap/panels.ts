@@ -12,6 +12,7 @@ import { createWire, type Fields, type Wire } from "../wire";
 import { createCache, type TileCache } from "./cache";
 import { type Arrangement, arrange, type Cell } from "./layout";
 import { createLines, type Lines } from "./lines";
+import { changeable, cutBox } from "./switching";
 import { createThumbs, type Thumbs } from "./thumbs";
 import type { HeatContext, Hover, MatrixHandle } from "./types";
 
@@ -123,6 +124,12 @@ export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): 
         traits.layer.value = cell.layer;
         traits.head.value = cell.head;
       });
+    },
+    cutting: {
+      on: () => traits.switching.peek() && changeable(traits),
+      box(region) {
+        said.value = cutBox(traits, region);
+      },
     },
     ask(kind, body) {
       said.value = "";

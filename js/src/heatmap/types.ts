@@ -6,6 +6,7 @@ import type { Theme } from "../theme";
 import type { Wire } from "../wire";
 import type { TileCache } from "./cache";
 import type { Tip } from "./panels";
+import type { Region } from "./viewport";
 
 /** The cell under the pointer. */
 export interface Hover {
@@ -27,6 +28,8 @@ export interface HeatContext {
   /** What floats beside the pointer; its place is counted from the corner of `root`. */
   readonly tip: Signal<Tip | null>;
   readonly root: HTMLElement;
+  /** Where it is there, and on: a box that is drawn on the picture is not zoomed to, but given to it. */
+  readonly cutting?: { on: () => boolean; box: (region: Region) => void } | undefined;
   /** Ends the view: every listener goes with it. */
   readonly signal: AbortSignal;
 }

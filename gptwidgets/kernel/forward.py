@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gptwidgets.kernel.asking import Asking
+    from gptwidgets.kernel.growing import Growing
     from gptwidgets.kernel.intervention import Intervention
     from gptwidgets.kernel.worker import CancelToken
 
@@ -36,6 +37,7 @@ class Reader:
         cancel: looked at before each pass over a part of the prompt.
         reuse: whether to begin with what an earlier run has read already, and to leave this for a later one.
         intervention: under which it reads; by default the one that holds now.
+        growing: a record that is to hold what it reads; None reads unrecorded.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class Reader:
         *,
         reuse: bool = True,
         intervention: Intervention | None = None,
+        growing: Growing | None = None,
     ) -> None:
         self._gpt = gpt
+        self._growing = growing
         self._cancel = cancel
         self._reuse = reuse
         self._under = gpt.intervention if intervention is None else intervention
@@ -68,9 +72,12 @@ class Reader:
             Cancelled: it was stopped.
             ClosedError: the model was closed.
         """
-        done = 0
-        if self._reuse:
-            self._cache, done = self._gpt.prefixes.take(ids, self._under)
+        done, growing = 0, self._growing
+        if self._reuse:  # of what was read before, a record must have the queries, too
+            known = len(ids) if growing is None or growing.reason else growing.length + 1
+            self._cache, done = self._gpt.prefixes.take(ids[:known], self._under)
+        if growing is not None:
+            growing.from_here(done)
         text = torch.tensor([list(ids)], device=self._gpt.device)  # [1, T]
         chunk = CHUNK.get(text.device.type, LARGE_CHUNK)
         logits = None
@@ -82,6 +89,8 @@ class Reader:
         if n > 1:
             self.keep_rows([0] * n)
             logits = logits.expand(n, -1)
+        if growing is not None:
+            growing.branched()
         return logits
 
     def read(self, ids: Tensor, last: int = 1) -> Tensor:
@@ -106,7 +115,8 @@ class Reader:
             if self._trains is None:  # looked at once: a model has hundreds of modules
                 self._trains = any(module.training for module in model.modules())
             still = evaluation(model) if self._trains or model.training else nullcontext()
-            with still, gpt.under(self._under):
+            watched = nullcontext() if self._growing is None else self._growing.passing(new)
+            with still, gpt.under(self._under), watched:
                 out = model(input_ids=ids, past_key_values=self._cache, use_cache=True, **keep)
         self._cache = getattr(out, "past_key_values", None)
         if self._cache is None:
@@ -115,6 +125,8 @@ class Reader:
 
     def keep_rows(self, rows: list[int]) -> None:
         """Makes row i of the batch what row `rows[i]` was."""
+        if self._growing is not None:
+            self._growing.rows(rows)
         if self._cache is not None:
             take_rows(self._cache, rows, self._gpt.device)
         if self._text is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,12 +23,14 @@ from gptwidgets.kernel.choosing import Choice, Chooser
 from gptwidgets.kernel.forgetting import forget_frames
 from gptwidgets.kernel.forward import Reader
 from gptwidgets.kernel.generation import Generation, Written
+from gptwidgets.kernel.growing import Growing
 from gptwidgets.kernel.sampling import MAX_SEED, Sampling
 from gptwidgets.kernel.step import Alternatives, Step, Token
 from gptwidgets.kernel.worker import CancelToken
 from gptwidgets.kernel.writer import Writer
 
 if TYPE_CHECKING:
+    from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.kernel.writing import Writing
 
 
@@ -42,6 +45,7 @@ class Stream(Iterator[Step]):
             stop text; "max_new_tokens"; "context": no more fits in; "stopped": on request; "memory".
         intervention: under which all of it is written, whatever is switched off or on meanwhile.
         seconds_to_first: from the beginning of the run to its first token; None before.
+        growing: the record that grows with it, where one was asked for.
 
     Example:
         >>> for step in gpt.stream("Once upon a time", gw.Sampling(seed=0)):    # doctest: +SKIP
@@ -58,6 +62,7 @@ class Stream(Iterator[Step]):
         k: int = 10,
         cancel: CancelToken | None = None,
         reuse: bool = True,
+        record: bool | AttentionRecord = False,
     ) -> None:
         """See `gpt.stream`; `prompt_ids` are checked, and leave room in the context."""
         first = sampling.seed if sampling.seed is not None else secrets.randbelow(2**31)
@@ -71,6 +76,9 @@ class Stream(Iterator[Step]):
         self._k = k
         self._reuse = reuse
         self.intervention = gpt.intervention
+        self.growing: Growing | None = None
+        if record is not False:
+            self.growing = Growing(gpt, self.intervention, None if record is True else record)
         self._vocabulary = gpt.vocabulary
         self._ends = gpt.end_ids
         self._limit = gpt.context_length
@@ -90,6 +98,8 @@ class Stream(Iterator[Step]):
 
     def __next__(self) -> Step:
         if not self._rows:
+            if self.growing is not None and self._times:
+                self._complete(self.growing)
             raise StopIteration
         if self._cancel is not None and self._cancel.cancelled:
             self._finish("stopped")
@@ -117,6 +127,18 @@ class Stream(Iterator[Step]):
         self._finish("stopped")
 
     @property
+    def record(self) -> AttentionRecord:
+        """What the attention heads have looked at so far, with `record=True`; at the end of the whole text.
+
+        Raises:
+            TypeError: the stream was made without.
+            ClosedError: nothing was read yet, or its memory was needed elsewhere.
+        """
+        if self.growing is None:
+            raise TypeError("This stream keeps no record: make it with gpt.stream(…, record=True).")
+        return self.growing.record
+
+    @property
     def done(self) -> bool:
         """Whether every sequence has ended."""
         return not self._rows
@@ -137,7 +159,15 @@ class Stream(Iterator[Step]):
     def _advance(self) -> list[Choice]:
         """One forward pass, the first one over the prompt, and what it chooses."""
         if self._reader is None or self._chooser is None:
-            self._reader = Reader(self._gpt, self._cancel, reuse=self._reuse, intervention=self.intervention)
+            if self.growing is not None:
+                self.growing.prompt(self.prompt_ids)
+            self._reader = Reader(
+                self._gpt,
+                self._cancel,
+                reuse=self._reuse,
+                intervention=self.intervention,
+                growing=self.growing,
+            )
             logits = self._reader.begin(self.prompt_ids, len(self._rows))
             self._chooser = Chooser(self.sampling, self.seeds, self._k, logits.device)
             if self._chooser.reads_ids:
@@ -172,6 +202,8 @@ class Stream(Iterator[Step]):
             )  # fmt: skip
             self._tokens[row].append(token)
             tokens[row] = token
+            if self.growing is not None and row == self.growing.sequence:
+                self.growing.wrote(token.id)
         self._drop_ended()
         return tuple(tokens)
 
@@ -228,6 +260,11 @@ class Stream(Iterator[Step]):
         if self._reader is not None:
             self._reader.close([self._text(row) for row in self._batch] if keep else ())
         self._reader = self._chooser = self._ids = self._next = None
+
+    def _complete(self, growing: Growing) -> None:
+        """The last token is in the text, and no step has read it: once more, for its row."""
+        with suppress(ClosedError):
+            growing.complete()
 
     def _text(self, row: int) -> list[int]:
         return [*self.prompt_ids, *(token.id for token in self._tokens[row])]

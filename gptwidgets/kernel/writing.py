@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from gptwidgets.kernel.beams import BeamStep, Found
     from gptwidgets.kernel.generation import Generation
+    from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.kernel.sampling import Sampling
     from gptwidgets.kernel.stream import Stream
 
@@ -38,6 +39,7 @@ class Writing(Asking):
         k: int = 10,
         cancel: CancelToken | None = None,
         reuse: bool = True,
+        record: bool | AttentionRecord = False,
     ) -> Stream:
         """Writes on from a prompt, token by token.
 
@@ -49,6 +51,8 @@ class Writing(Asking):
             k: how many alternatives to tell of each token.
             cancel: a token that stops the run from another thread, within one token.
             reuse: whether to begin with what earlier runs have read already.
+            record: whether to keep what the attention heads look at: `stream.record` then grows with every
+                token. A record instead of True: what its text has in common with this one is taken over.
 
         Returns:
             An iterator of Steps, which also knows why each sequence ended and all that was written. Closing
@@ -72,6 +76,7 @@ class Writing(Asking):
             k=count("k", k, 0, self.vocabulary_size),
             cancel=token_of(cancel),
             reuse=bool(reuse),
+            record=record,
         )
 
     def generate(

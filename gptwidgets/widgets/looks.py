@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 import traitlets as t
 
 from gptwidgets.widgets.base import BaseWidget, told
+from gptwidgets.widgets.pointing import Pointed
 from gptwidgets.widgets.values import HEAD, Filter, Place, Position, Window
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Looks(BaseWidget):
     )
     query = Position(help="The locked query token's position, or None.").tag(sync=True)
     key = Position(help="The locked key token's position, or None.").tag(sync=True)
+    pointed = Pointed(help="The position of the token under the pointer, or None.").tag(sync=True)
     direction = t.Enum(
         ["from", "to"], "from", help='"from": what the chosen token looks at; "to": who looks at it.'
     ).tag(sync=True)

@@ -117,6 +117,8 @@ export interface Written {
   head: Which;
   query: number | null;
   key: number | null;
+  /** The token under the pointer, here or in a widget that is linked. */
+  pointed: number | null;
   direction: Direction;
   view: View;
   scale: Scale;
@@ -172,6 +174,7 @@ const written = (): Written => ({
   head: 0,
   query: null,
   key: null,
+  pointed: null,
   direction: "from",
   view: [],
   scale: "sqrt",
@@ -209,10 +212,13 @@ const told = (): Told => ({
 
 /** Panning changes `view` 60 times a second; the kernel hears of it when the hand rests. */
 const VIEW_DELAY = 150;
+/** A hand passes many tokens a second; where it rests is told. */
+const POINT_DELAY = 30;
 
 /** Binds signals to the model's traits until `ends` aborts. */
 export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
-  return bindTraits<Written, Told>(model, written(), told(), ends, { view: VIEW_DELAY }).traits;
+  return bindTraits<Written, Told>(model, written(), told(), ends, { view: VIEW_DELAY, pointed: POINT_DELAY })
+    .traits;
 }
 
 /** The name of the kernel's variant of a head: with the first token's column, or without it. */

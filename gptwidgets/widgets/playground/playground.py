@@ -123,7 +123,8 @@ class Playground(Shown, Kept, Sweeping):
         """The k most probable next tokens after what is shown, before any sampling rule."""
         node = self._shown(None)
         prompt = self._prompt(node, self.nodes.length(node), TokenColumns())
-        return self._gpt.next_token(prompt, k=k)
+        with self._felt():
+            return self._gpt.next_token(prompt, k=k)
 
     def score(self, text: str) -> pd.DataFrame:
         """How probable the model finds a text, one row a token; see `gpt.score`."""

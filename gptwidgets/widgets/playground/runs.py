@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from gptwidgets.kernel.intervention import NOTHING
 from gptwidgets.kernel.worker import CancelToken
 from gptwidgets.widgets.playground.tokens import TokenColumns
 from gptwidgets.widgets.playground.tree import Node
@@ -56,6 +57,7 @@ class Run:
         self._token = CancelToken()
         self._future: Future[Any] | None = None
         self._begun = False
+        self._changed = NOTHING  # what is changed inside the model while it writes
         self._over = threading.Event()
 
     def wait(self, timeout: float | None = None) -> Self:

@@ -73,7 +73,8 @@ class Searching(Writing):
         """Beam search: each step's beams, and at the end the best one as the node's text."""
         engines.needs(self._gpt, "beams")
         rules = plan.sampling[0]
-        steps = self._gpt.beam_search(prompt, rules, cancel=run._token)
+        with self._felt(run._changed):
+            steps = self._gpt.beam_search(prompt, rules, cancel=run._token)
         try:
             node = self._node(plan, place, rules, None)
             self._appear(run, plan, [node])

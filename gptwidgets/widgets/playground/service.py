@@ -124,6 +124,7 @@ class Service(Branching):
     def _on_next(self, request: dict[str, Any], _buffers: Sequence[memoryview]) -> Task:
         """The distribution of the next token, sorted, so that the page can apply the rules itself."""
         name, at = self._asked(request, "node"), request.get("at")
+        changed = self.intervention
 
         def steps() -> Steps:
             yield None
@@ -131,7 +132,8 @@ class Service(Branching):
             end = self.nodes.length(node) if at is None else self._place(node, at)
             if node.kind == "prompt":
                 self._say(tree=self._tree_told())
-            return self._next(node, end)
+            with self._felt(changed):
+                return self._next(node, end)
 
         return Task(steps, self._gpt._model_worker, LOOK)
 

@@ -122,7 +122,9 @@ class Settings(BaseWidget):
     )
 
     color = t.Enum(
-        ["probability", "rank", "entropy", "surprise", "none"], "probability", help="What the colours say."
+        ["probability", "rank", "entropy", "surprise", "attention", "none"],
+        "probability",
+        help="What the colours say.",
     ).tag(sync=True)
     markdown = t.Bool(False, help="Show the text as Markdown, where that is safe.").tag(sync=True)
     height = Number(480, 200, 4000, "Height in pixels.")

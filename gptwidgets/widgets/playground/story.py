@@ -106,6 +106,7 @@ def read(
         node = Node(name, parent, whole(entry["at"], "at"), kind, columns[name])
         node.sampling, node.seed, node.reason = dict(entry["sampling"]), entry["seed"], entry["reason"]
         node.name, node.pruned = str(entry["name"]), bool(entry["pruned"])
+        node.under = str(entry.get("under", ""))
         node.sequence, node.given = str(entry["sequence"]), whole(entry.get("given", 0), "given")
         node.source = entry.get("source")
         nodes.append(node)

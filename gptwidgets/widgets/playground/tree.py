@@ -35,6 +35,7 @@ class Node:
         pruned: hidden.
         sequence: the same for what one run wrote together; "" otherwise.
         running: whether it still grows.
+        under: what was changed inside the model while it was written, in words.
         source: of a prompt: the text or messages that it was made from.
         given: how many of its first tokens were given to the model, and not written by it.
         begun: the bytes of a character that its given tokens have begun and it has not completed.
@@ -53,6 +54,7 @@ class Node:
     pruned: bool = False
     sequence: str = ""
     running: bool = False
+    under: str = ""
     source: Any = None
     given: int = 0
     begun: bytes = b""
@@ -75,6 +77,7 @@ class Node:
             "pruned": self.pruned,
             "sequence": self.sequence,
             "running": self.running,
+            "under": self.under,
             "preview": preview.encode("utf-8", "replace").decode(),
         }
 

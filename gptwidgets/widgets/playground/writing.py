@@ -14,10 +14,10 @@ from gptwidgets.kernel.sampling import Sampling
 from gptwidgets.widgets.base import told
 from gptwidgets.widgets.playground import characters
 from gptwidgets.widgets.playground import engine as engines
+from gptwidgets.widgets.playground.changed import Changed
 from gptwidgets.widgets.playground.flusher import Flusher
 from gptwidgets.widgets.playground.plan import Place, Plan, begin
 from gptwidgets.widgets.playground.runs import Run, Speed, error_told
-from gptwidgets.widgets.playground.settings import Settings
 from gptwidgets.widgets.playground.story import whole_story
 from gptwidgets.widgets.playground.tokens import TokenColumns
 from gptwidgets.widgets.playground.tree import Node, Tree
@@ -30,7 +30,7 @@ RUN = -1  # priority: a recording on the same thread, or a look at the next toke
 Way: TypeAlias = Callable[[Run, Plan, Any, Place, Speed], Generator[None, None, None]]
 
 
-class Writing(Settings):
+class Writing(Changed):
     """The part of a playground that lets the model write."""
 
     tree = told(t.List(help="All nodes without their tokens, parents before children."))
@@ -73,6 +73,7 @@ class Writing(Settings):
         with self._lock:
             self._count += 1
             run = self._latest = Run(f"r{self._count}", self._vocabulary)
+            run._changed = self.intervention  # as it is now, whatever is switched while the run waits
             self._runs.append(run)
             self._figures["queued"] = self._queued
             self._say(status="running", error={}, figures=dict(self._figures))
@@ -126,7 +127,8 @@ class Writing(Settings):
             for rules in plan.sampling:
                 if streams and rules.seed is None:
                     rules = rules.replace(seed=streams[0].seeds[0])  # noqa: PLW2901 - the same chance for both
-                stream = self._gpt.stream(prompt, rules, n=plan.n, k=plan.k, cancel=run._token)
+                with self._felt(run._changed):  # a stream keeps what it was made under
+                    stream = self._gpt.stream(prompt, rules, n=plan.n, k=plan.k, cancel=run._token)
                 ends.callback(stream.close)
                 streams.append(stream)
             nodes = [
@@ -185,7 +187,7 @@ class Writing(Settings):
     def _appear(self, run: Run, plan: Plan, nodes: list[Node]) -> None:
         """New nodes are shown."""
         for node in nodes:
-            node.sequence = run.id
+            node.sequence, node.under = run.id, run._changed.words()
         self.nodes.added(plan.what, nodes, self.leaf)
         run.nodes = nodes
         self._figures = {"queued": self._queued}

@@ -3,6 +3,7 @@
 import { follow, h, onEnd } from "../dom";
 import { parseRgb } from "../theme";
 import { JOINED, spelled } from "../tokens";
+import { linkPointed } from "./linked";
 import { lock, lockedToken, type Panels } from "./panels";
 import {
   moveToken,
@@ -200,6 +201,8 @@ export function mountFlow(panels: Panels): HTMLElement {
       mark();
     },
   });
+
+  linkPointed(panels, point);
 
   const near = new IntersectionObserver(
     (entries) => {

@@ -6,6 +6,7 @@ import { chat } from "./chat";
 import { controls } from "./controls";
 import { because } from "./figures";
 import { knobs } from "./knobs";
+import { linkPointed, under } from "./linked";
 import type { Play } from "./play";
 import { prompt } from "./prompt";
 import { scoring } from "./score";
@@ -24,6 +25,7 @@ export function app(play: Play): void {
       () => traits.title.value !== "" && h("h2.gw-title", {}, traits.title.value),
       controls(play),
       notes(play),
+      under(play),
       h(
         "div.gw-desk",
         {},
@@ -41,6 +43,7 @@ export function app(play: Play): void {
     ),
     h("p.gw-hidden", { "aria-live": "polite" }, () => finished(play)),
   );
+  linkPointed(play);
   follow(() => {
     const { presentation, height, title, leaf } = traits;
     void story.grown.value;

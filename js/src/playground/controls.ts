@@ -17,6 +17,7 @@ const COLORS: Options<Coloring> = [
   ["surprise", "Surprise"],
   ["none", "No colours"],
 ];
+const ATTENTION: Options<Coloring>[number] = ["attention", "Attention"];
 
 /** What the keys do, by the part that has the focus. */
 const KEYS: readonly Key[] = [
@@ -37,6 +38,9 @@ export function controls(play: Play): Child {
   const away = (): boolean =>
     status.value === "loading" || status.value === "closed" || play.connection.value === "silent";
   const shown = (): boolean => story.entries.value.has(traits.leaf.value);
+  // A head's attention comes from a heatmap that is linked.
+  const colors = (): Options<Coloring> =>
+    traits.attentionOf.value.words || traits.color.value === "attention" ? [...COLORS, ATTENTION] : COLORS;
   const which = {
     get value(): Mode {
       return mode.value;
@@ -62,12 +66,7 @@ export function controls(play: Play): Child {
     () => choice("What to do", which, modes()),
     () => mode.value !== "score" && writing(),
     h("span.gw-push"),
-    h(
-      "div.gw-group",
-      {},
-      pick("Colours", traits.color, () => COLORS),
-      legend(play),
-    ),
+    h("div.gw-group", {}, pick("Colours", traits.color, colors), legend(play)),
     h(
       "div.gw-group",
       {},

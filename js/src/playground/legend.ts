@@ -1,5 +1,6 @@
 // The legend: the colours of tokens with their numbers. Its room is kept where there are no colours.
 import { type Child, h } from "../dom";
+import { fixed } from "./figures";
 import type { Play } from "./play";
 import { SCALES, shades } from "./tint";
 
@@ -7,7 +8,10 @@ export function legend({ traits, theme }: Play): Child {
   return () => {
     const color = traits.color.value;
     if (color === "none") return h("div.gw-legend");
-    const { title, ticks } = SCALES[color];
+    const { ticks } = SCALES[color];
+    const { words, most } = traits.attentionOf.value;
+    const title =
+      color === "attention" && words ? `${words}; at most ${fixed(most, 2)}` : SCALES[color].title;
     const stops = shades(theme.value.dark).map(({ ground }) => ground || "transparent");
     return h(
       "div.gw-legend",

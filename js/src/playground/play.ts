@@ -124,7 +124,7 @@ export function playOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Pl
     running: computed(() => traits.status.value === "running" && parts.connection.value !== "silent"),
     state(entry) {
       if (entry?.kind === "edited") return "edited";
-      if (entry?.running !== true) return because(entry?.reason);
+      if (entry?.running !== true) return [because(entry?.reason), entry?.under].filter(Boolean).join(" · ");
       return parts.connection.value === "silent" ? "cut off: the kernel is gone" : "writing";
     },
     side: signal<"a" | "b">("a"),

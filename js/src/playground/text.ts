@@ -5,7 +5,8 @@ import { follow, h, onEnd } from "../dom";
 import { place, probability } from "./figures";
 import type { Play } from "./play";
 import type { Source } from "./source";
-import { SCALES, shades, tintOf } from "./tint";
+import { attentionAt, SCALES, shades, tintOf } from "./tint";
+import type { Coloring } from "./traits";
 
 /** A text is written as its first letters are. */
 const RIGHT_TO_LEFT = /^[^\p{L}]*[\u0591-\u07ff\ufb1d-\ufdfd\ufe70-\ufefc]/u;
@@ -35,12 +36,17 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
   const spanAt = (at: number | null | undefined): HTMLElement | undefined =>
     at === null || at === undefined ? undefined : spans[at - first];
 
+  const strengthOf = (color: Coloring, at: number): number => {
+    if (color === "attention") return attentionAt(traits, leaf, at);
+    return color === "none" ? Number.NaN : SCALES[color].at(...source.tokens(at));
+  };
+
   const paint = (from: number): void => {
     const color = traits.color.peek();
     const all = tints.peek();
     for (let i = from; i < spans.length; i++) {
       const span = spans[i] as HTMLElement;
-      const strength = color === "none" ? Number.NaN : SCALES[color].at(...source.tokens(first + i));
+      const strength = strengthOf(color, first + i);
       const { ground, ink } = tintOf(all, strength);
       if (span.style.backgroundColor !== ground || ground !== "") {
         span.style.backgroundColor = ground;
@@ -135,7 +141,7 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
   });
   follow(() => {
     void tints.value;
-    void traits.color.value;
+    if (traits.color.value === "attention") void [traits.attention.value, traits.attentionOf.value];
     paint(0);
   });
   follow(() => {

@@ -2,7 +2,7 @@
 // a map whose steps are even to the eye and which no common colour blindness confuses.
 import { makePalette } from "../color";
 import type { Tokens } from "./story";
-import type { Coloring } from "./traits";
+import type { Coloring, PlayTraits } from "./traits";
 
 export interface Tint {
   readonly ground: string;
@@ -69,7 +69,21 @@ export const SCALES: Readonly<Record<Exclude<Coloring, "none">, Scale>> = {
       [1, "8 bits"],
     ],
   },
+  attention: {
+    title: "Attention of a head", // which, the traits say
+    at: () => Number.NaN, // it is no column of the tokens, see attentionAt
+    ticks: [
+      [0, "0"],
+      [1, "most"],
+    ],
+  },
 };
+
+/** How strong a token's colour is where a head's attention is shown: from 0 to 1; NaN where none is known. */
+export function attentionAt({ attention, attentionOf }: PlayTraits, leaf: string, at: number): number {
+  const code = attentionOf.value.leaf === leaf ? attention.value?.[at] : undefined;
+  return code === undefined ? Number.NaN : code / 255;
+}
 
 /** All shades of one theme, the weakest first. */
 export function shades(dark: boolean): readonly Tint[] {

@@ -2,10 +2,10 @@
 // inside them keep the names that they have on the wire.
 import { type AnyModel, type Bound, bindTraits } from "../bind";
 import type { Spec } from "../columns";
-import type { Progress, WidgetError } from "../model";
+import type { Ablation, Edge, HeadOff, Progress, WidgetError } from "../model";
 
 export type Status = "loading" | "empty" | "ready" | "running" | "error" | "closed";
-export type Coloring = "probability" | "rank" | "entropy" | "surprise" | "none";
+export type Coloring = "probability" | "rank" | "entropy" | "surprise" | "attention" | "none";
 export type Reason = "end" | "stop" | "max_new_tokens" | "context" | "stopped" | "memory" | "error";
 
 export interface Message {
@@ -57,6 +57,8 @@ export interface Entry {
   readonly sequence?: string;
   readonly preview?: string;
   readonly running?: boolean;
+  /** What was changed inside the model while it was written, in words. */
+  readonly under?: string;
 }
 
 export interface Figures {
@@ -90,6 +92,14 @@ export interface StoryColumns {
   readonly pieces?: Readonly<Record<string, string>>;
 }
 
+/** What `attention` shows. */
+export interface AttentionOf {
+  readonly leaf?: string;
+  readonly words?: string;
+  /** The weight that the strongest colour is. */
+  readonly most?: number;
+}
+
 /** What a person, or Python, sets. */
 export interface Written {
   prompt: string;
@@ -117,6 +127,11 @@ export interface Written {
   leaf: string;
   /** The token that is kept, counted over the whole shown path. */
   token: number | null;
+  /** The token under the pointer, counted over the whole shown path. */
+  pointed: number | null;
+  headsOff: readonly HeadOff[];
+  cut: readonly Edge[];
+  ablation: Ablation;
 }
 
 /** What only Python writes. */
@@ -131,6 +146,11 @@ export interface Told {
   presets: readonly Preset[];
   story: Uint8Array | null;
   storyColumns: StoryColumns;
+  /** What is changed inside the model while it writes here, in words. */
+  under: string;
+  /** Of each token of the shown text how much a head looks at it: the square root, of the largest, as 0 to 255. */
+  attention: Uint8Array | null;
+  attentionOf: AttentionOf;
 }
 
 export type PlayTraits = Bound<Written, Told>;
@@ -138,6 +158,7 @@ export type PlayTraits = Bound<Written, Told>;
 /** What a hand moves many times a second reaches the kernel when the hand rests, ms after it. */
 const REST = 150;
 const WORDS = 300;
+const POINT = 30;
 
 export function playTraits(
   model: AnyModel,
@@ -166,6 +187,10 @@ export function playTraits(
     title: "",
     leaf: "",
     token: null,
+    pointed: null,
+    headsOff: [],
+    cut: [],
+    ablation: "mean",
   };
   const told: Told = {
     status: "loading",
@@ -178,6 +203,9 @@ export function playTraits(
     presets: [],
     story: null,
     storyColumns: {},
+    under: "",
+    attention: null,
+    attentionOf: {},
   };
   return bindTraits(model, written, told, ends, {
     prompt: WORDS,
@@ -188,6 +216,7 @@ export function playTraits(
     minP: REST,
     repetitionPenalty: REST,
     other: REST,
+    pointed: POINT,
   });
 }
 

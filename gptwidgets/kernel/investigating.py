@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from gptwidgets.kernel.intervention import Intervention
+    from gptwidgets.kernel.intervention import Ablation, Intervention
     from gptwidgets.kernel.lens import Lens
     from gptwidgets.kernel.patching import Metric
     from gptwidgets.kernel.pieces import Tokens
@@ -144,6 +144,97 @@ class Investigating(Writing):
         ids, stop = self._prompt(text, reply=False), token_of(cancel)
         with progress_bar(progress) as show:
             return compare(self, ids, other, progress=show, cancel=stop)
+
+    def head_effects(
+        self,
+        text: Any,
+        target: str | int | None = None,
+        groups: Any = None,
+        *,
+        ablation: Ablation = "zero",
+        progress: Progress | Literal[False] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> pd.DataFrame:
+        """What switching off each head does to the probability of a token, or of the text.
+
+        Nothing below a head's layer is computed again, and the heads of a layer are rows of one batch; each
+        number is what a pass under `gpt.intervene` gives.
+
+        Args:
+            text: whatever `encode` takes.
+            target: what is to be said after the text: a word of one token (with or without a space before
+                it, whichever is likelier there) or a token's id. None: the text itself, each token but the
+                first.
+            groups: heads that are off together: a list of lists of heads, or a dict of them by name; by
+                default each head alone.
+            ablation: what stands for their outputs, "zero", "mean" or "resample"; see `intervene`.
+            progress: called with each Report; by default a bar that appears after a second; False for none.
+            cancel: a token that stops it from another thread.
+
+        Returns:
+            DataFrame, index (layer, head) or group; columns "logprob" (nats, with these heads off) and
+            "effect" (the same minus untouched; below zero the heads spoke for it). In `.attrs`: untouched,
+            unit, of (the target, or "the text"), ablation, intervention (what was changed already). The
+            largest effects are often early heads that much else depends on: see `effect_control`.
+
+        Raises:
+            IndexError, TypeError, ValueError: heads that there are not.
+            TextError: see `encode`; also a target of several tokens, and a text of one token without target.
+            OutOfMemory, Cancelled, ClosedError: as the words say.
+
+        Example:
+            >>> gpt.head_effects("The capital of France is", "Paris").nsmallest(5, "effect")  # doctest: +SKIP
+        """
+        from gptwidgets.kernel.effects import head_effects
+
+        ids, stop = self._prompt(text, reply=False), token_of(cancel)
+        with progress_bar(progress) as show:
+            return head_effects(self, ids, target, groups, ablation=ablation, progress=show, cancel=stop)
+
+    def effect_control(
+        self,
+        text: Any,
+        heads: Iterable[Any],
+        target: str | int | None = None,
+        *,
+        n: int = 3,
+        seed: int = 0,
+        ablation: Ablation = "zero",
+        unrelated: Any = None,
+        cancel: CancelToken | None = None,
+    ) -> pd.DataFrame:
+        """An effect beside its controls: as many other heads, and the same heads on an unrelated text.
+
+        Args:
+            text: whatever `encode` takes.
+            heads: switched off together: (layer, head), or names like "L18H6".
+            target: as for `head_effects`. On the unrelated text it is that text's own last token.
+            n: how many times as many other heads are drawn, from all layers.
+            seed: of the draws; the same seed draws the same heads.
+            ablation: as for `head_effects`.
+            unrelated: another text, of two tokens or more; by default one that the package ships, of equally
+                many tokens.
+            cancel: a token that stops it from another thread.
+
+        Returns:
+            DataFrame, index group: "these heads", "as many other heads, 1" …, "the same heads, unrelated
+            text"; columns heads (their names), untouched and logprob (nats), effect (their difference).
+
+        Raises:
+            ValueError: no heads, or more than half of them all.
+            IndexError, TypeError, TextError, OutOfMemory, Cancelled, ClosedError: as for `head_effects`.
+
+        Example:
+            >>> gpt.effect_control("… greeted Professor Z", ["L18H6", "L17H3"], "orb")        # doctest: +SKIP
+        """
+        from gptwidgets.kernel.effects import effect_control
+
+        ids = self._prompt(text, reply=False)
+        other = None if unrelated is None else self._prompt(unrelated, reply=False)
+        stop = token_of(cancel)
+        return effect_control(
+            self, ids, heads, target, n=n, seed=seed, ablation=ablation, unrelated=other, cancel=stop
+        )
 
     def _tokens(self, ids: list[int], text: str | None = None) -> Tokens:
         """Ids as people read them; as they are where there is no tokenizer."""

@@ -9,7 +9,7 @@ from tests.benchmarks.options import Options
 from tests.benchmarks.targets import Figures
 from tests.benchmarks.timing import Sample
 
-PARTS = ("record", "peers", "browser", "reruns", "generation", "playground", "search", "long")
+PARTS = ("record", "peers", "browser", "reruns", "generation", "effects", "playground", "search", "long")
 
 
 def measure(part: str, options: Options) -> tuple[Figures, str]:

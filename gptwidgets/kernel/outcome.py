@@ -39,11 +39,13 @@ class Outcome:
         next: natural logarithms of the probabilities of the token after it, float32 [V].
         text: the sum of its tokens' log-probabilities, in nats; nan for a single token.
         tokens: T − 1, of how many it is the sum.
+        agrees: how many of the tokens that it was asked about it would write itself, the most probable ones.
     """
 
     next: np.ndarray[Any, np.dtype[np.float32]]
     text: float
     tokens: int
+    agrees: int = 0
 
     def likely(self, k: int) -> list[int]:
         """The k most probable next tokens, most probable first."""
@@ -52,12 +54,15 @@ class Outcome:
         return [int(i) for i in best[np.argsort(-self.next[best], kind="stable")]]
 
 
-def outcome(gpt: Asking, ids: Sequence[int], *, cancel: CancelToken | None = None) -> Outcome:
+def outcome(
+    gpt: Asking, ids: Sequence[int], then: Sequence[int] = (), *, cancel: CancelToken | None = None
+) -> Outcome:
     """Reads a text once, under the intervention that holds; what it read is kept for who writes on.
 
     Args:
         gpt: the model.
         ids: T checked ids.
+        then: how it may go on: read in the same pass, to see how far the model agrees.
         cancel: looked at before each piece of a long text.
 
     Raises:
@@ -66,22 +71,28 @@ def outcome(gpt: Asking, ids: Sequence[int], *, cancel: CancelToken | None = Non
     Example:
         >>> outcome(gpt, gpt.encode("Once upon a")).likely(1)        # doctest: +SKIP
     """
-    text = torch.tensor([list(ids)])  # [1, T]
+    T = len(ids)
+    text = torch.tensor([[*ids, *then]])  # [1, T + …]
     piece = max(1, min(512, NUMBERS // gpt.vocabulary_size))
     total, last = 0.0, None
+    best: list[int] = []  # what it would write after each place from T − 1 on
     with reading(gpt, ids, cancel) as reader:
-        for start in range(0, len(ids), piece):
+        for start in range(0, text.shape[1], piece):
             if cancel is not None:
                 cancel.check()
-            wanted = text[0, start + 1 : start + 1 + piece]
+            wanted = text[0, start + 1 : min(T, start + 1 + piece)]
             logprobs = reader.read(text[:, start : start + piece].to(gpt.device), last=0)[0].float()
             logprobs = logprobs.log_softmax(-1)  # [t, V]
             rows = torch.arange(len(wanted), device=logprobs.device)
             total += float(logprobs[rows, wanted.to(logprobs.device)].double().sum())
-            last = logprobs[-1].cpu().numpy()
-        reader.close([list(ids)])
+            after = max(0, T - 1 - start)  # this place's token is the last of the text
+            if last is None and after < len(logprobs):
+                last = logprobs[after].cpu().numpy()
+            best += logprobs[after:].argmax(-1).tolist()
+        reader.close([text[0].tolist()])
     assert last is not None  # noqa: S101 - a text has a token
-    return Outcome(last, total if len(ids) > 1 else float("nan"), len(ids) - 1)
+    agrees = next((n for n, (one, two) in enumerate(zip(best, then, strict=False)) if one != two), len(then))
+    return Outcome(last, total if T > 1 else float("nan"), T - 1, agrees)
 
 
 def unrelated(gpt: Asking) -> list[int]:

@@ -15,7 +15,8 @@ import traitlets as t
 from gptwidgets.errors import Cancelled, ClosedError, OutOfMemory
 from gptwidgets.kernel.intervention import NOTHING, Intervention
 from gptwidgets.widgets.changes import Cut, HeadsOff
-from gptwidgets.widgets.measuring import Measuring
+from gptwidgets.widgets.controls import Controls
+from gptwidgets.widgets.measuring import MAP
 from gptwidgets.widgets.recording import PLACES
 from gptwidgets.widgets.run import Run, in_full
 from gptwidgets.widgets.unasked import induction_of
@@ -33,7 +34,7 @@ STEPS_BACK = 100
 POLL = 0.05  # seconds
 
 
-class Intervening(Measuring):
+class Intervening(Controls):
     """The part of a widget that changes the model that it shows."""
 
     heads_off = HeadsOff(help='Heads switched off: [layer, head] each; also as "L18H6".').tag(sync=True)
@@ -207,7 +208,8 @@ class Intervening(Measuring):
                 self._over(run, error)
 
         try:
-            gpt._model_worker.submit(lambda: make(False, run.token), token=run.token).add_done_callback(made)
+            job = gpt._model_worker.submit(lambda: make(False, run.token), priority=MAP, token=run.token)
+            job.add_done_callback(made)
         except ClosedError as error:
             self._over(run, error)
 
@@ -336,7 +338,7 @@ class Intervening(Measuring):
             self.undo()
             return Reply()
 
-        return {"undo": undo, **self._measuring_requests()}
+        return {"undo": undo, **self._control_requests()}
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What a change inside the model does, in numbers, each beside the untouched one; and its controls.
+"""What a change inside the model does, in numbers, each beside the untouched one.
 
 A change is measured on the model's thread, in steps: the next token and the text first, for which the text is
 read once, then a greedy continuation, token by token. The latest change wins.
@@ -6,23 +6,25 @@ read once, then a greedy continuation, token by token. The latest change wins.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import traitlets as t
 
-from gptwidgets.errors import ClosedError
+from gptwidgets.errors import ClosedError, GPTWidgetsError
 from gptwidgets.kernel.intervention import Intervention
-from gptwidgets.kernel.outcome import Outcome, other_heads, outcome, unrelated
+from gptwidgets.kernel.outcome import Outcome, outcome
 from gptwidgets.kernel.sampling import Sampling
 from gptwidgets.kernel.worker import CancelToken
 from gptwidgets.widgets.base import told
 from gptwidgets.widgets.recording import Recording
-from gptwidgets.widgets.wire import Handler, Reply, Steps, Task, in_words
+from gptwidgets.widgets.wire import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator
     from concurrent.futures import Future
 
     import pandas as pd
@@ -30,15 +32,31 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.gpt import GPT
 
 SHOWN = 5  # most probable tokens of either side
-WRITTEN = 12  # tokens of the continuation
+WRITTEN = 8  # tokens of the continuation
 EVERY = 0.06  # seconds between two looks at a continuation
-FIRST = 1  # priority: before the record that shows the same change
-DRAWS = 3  # of as many other heads
+FIRST, MAP, LATER = 3, 2, 1  # priorities: the numbers, the record that shows the change, the continuation
 SOON = 2048  # tokens; longer texts are recorded first
 IS = (
     "The effect of an ablation is not the head's whole part in the task: no ablation is the right one, other "
     "heads repair some of the damage, and early heads upset everything. It counts only against the controls."
 )
+
+
+_Written: TypeAlias = "tuple[int, str]"
+
+
+@dataclass
+class _Baseline:
+    """What the untouched model says of a text, kept for all changes of it."""
+
+    of: tuple[list[int], Intervention]
+    outcome: Outcome
+    written: list[_Written] = field(default_factory=list[_Written])
+    whole: bool = False  # it has been written to its end
+
+    @property
+    def text(self) -> str:
+        return _text(self.written)
 
 
 class Measuring(Recording):
@@ -55,8 +73,11 @@ class Measuring(Recording):
     _measuring: Future[Any] | None = None
 
     def __init__(self, **options: Any) -> None:
-        self._baseline: tuple[Any, Outcome, str] | None = None  # of which text, under what; what it says
+        self._baseline: _Baseline | None = None
+        self._round = 0  # how often it was measured
         super().__init__(**options)
+
+    ablation: Any
 
     @property
     def intervention(self) -> Intervention:
@@ -83,29 +104,32 @@ class Measuring(Recording):
         """Begins to measure what holds now; what was being measured is of no use any more."""
         gpt, record = self._gpt, self._record
         self._stop_measuring()
+        self._round += 1
         if gpt is None or gpt.closed or record is None or not record.causal:
             return
         changed, standing = self.intervention, gpt.intervention
         ids, token = [int(i) for i in record.tokens.ids], CancelToken()
         self._say(effect={**self.effect, "words": changed.words(), "is": IS, "busy": True, "control": {}})
-        urgent = FIRST if len(ids) <= SOON else -FIRST
-        try:
-            self._measuring = gpt._model_worker.submit(
-                lambda: self._measured(gpt, ids, standing, changed, token), priority=urgent, token=token
-            )
-        except ClosedError:
-            return
-        self._measuring.add_done_callback(lambda ended: self._not_measured(ended.exception(), token))
+        urgent = FIRST if len(ids) <= SOON else LATER
+        self._go_on(gpt, lambda: self._measured(gpt, ids, standing, changed, token), urgent, token)
+
+    def _go_on(self, gpt: GPT, job: Callable[[], Any], priority: int, token: CancelToken) -> None:
+        with self._lock, contextlib.suppress(ClosedError):
+            if not token.cancelled:
+                self._measuring = gpt._model_worker.submit(job, priority=priority, token=token)
+                self._measuring.add_done_callback(lambda end: self._not_measured(end.exception(), token))
 
     def _stop_measuring(self) -> None:
         if self._measuring is not None:
             self._measuring.cancel()
 
     def _wait_measured(self, timeout: float | None) -> Self:
-        job = self._measuring
-        if job is not None and not job.cancelled():
+        job = None
+        while job is not self._measuring:  # the continuation follows the numbers
+            job = self._measuring
             try:
-                job.exception(timeout)
+                if job is not None:
+                    job.exception(timeout)
             except KeyboardInterrupt:
                 self._stop_measuring()
                 raise
@@ -118,156 +142,106 @@ class Measuring(Recording):
     def _measured(
         self, gpt: GPT, ids: list[int], standing: Intervention, changed: Intervention, token: CancelToken
     ) -> Generator[None, None, None]:
-        """One measurement, told as it goes."""
+        """Numbers, for which the text is read once; then, when nothing is more urgent, how it goes on."""
         began = time.perf_counter()
-        both = standing | changed
-        key = (ids, standing)
-        before, text = self._baseline[1:] if self._baseline and self._baseline[0] == key else (None, None)
-        if before is None:
+        both, base = standing | changed, self._baseline
+        if base is None or base.of != (ids, standing):
             with gpt.under(standing):
-                before = outcome(gpt, ids, cancel=token)
+                base = self._baseline = _Baseline((ids, standing), outcome(gpt, ids, cancel=token))
             yield
-        now = before
+        now = base.outcome
         if changed:
             with gpt.under(both):
-                now = outcome(gpt, ids, cancel=token)
+                now = outcome(gpt, ids, [i for i, _ in base.written], cancel=token)
         told = {
             "words": changed.words(),
-            **_beside(gpt, before, now),
-            "continuation": {"untouched": text or "", "now": ""},
+            **_beside(gpt, base.outcome, now),
+            "continuation": {"untouched": base.text, "now": _text(base.written[: now.agrees])},
             "control": {},
             "is": IS,
-            "tokens": before.tokens,
+            "tokens": now.tokens,
             "busy": True,
             "milliseconds": round((time.perf_counter() - began) * 1e3, 1),
         }
         self._tell_effect(token, told)
-        yield
-        written = {"untouched": text or "", "now": ""}
-        for side, under in (("now", both), ("untouched", standing)):
-            if side == "untouched" and text is not None:
-                continue
-            if side == "now" and not changed:
-                continue
-            since = time.monotonic()
-            for piece in self._continued(gpt, ids, under, token):
-                written[side] += piece
+        go_on = {**told, "agrees": now.agrees}
+        self._go_on(gpt, lambda: self._written(gpt, base, changed, token, **go_on), LATER, token)
+
+    def _written(
+        self, gpt: GPT, base: _Baseline, changed: Intervention, token: CancelToken, **told: Any
+    ) -> Generator[None, None, None]:
+        """How the text goes on with the change and without it, token by token, as far as it is not known."""
+        ids, standing = base.of
+        both, agrees = standing | changed, told.pop("agrees")
+        since = time.monotonic()
+        now = base.written[:agrees]
+        while now and not now[-1][1]:
+            now.pop()  # in the middle of a character
+        sides = [(now, both)] if changed and not (base.whole and agrees == len(base.written)) else []
+        if not base.whole:
+            sides.append((base.written, standing))
+            base.written.clear()
+        for written, under in sides:
+            for one in self._continued(gpt, ids, written, under, token):
+                written.append(one)
                 if time.monotonic() - since > EVERY:
                     since = time.monotonic()
-                    self._tell_effect(token, {**told, "continuation": dict(written)})
+                    going = {"untouched": base.text, "now": _text(now)}
+                    self._tell_effect(token, {**told, "continuation": going})
                 yield
+            base.whole = base.whole or written is base.written
+        whole = {"untouched": base.text, "now": _text(now) if changed else base.text}
+        self._tell_effect(token, {**told, "continuation": whole, "busy": False})
         if not changed:
-            written["now"] = written["untouched"]
-        self._baseline = (key, before, written["untouched"])
-        self._tell_effect(token, {**told, "continuation": written, "busy": False})
+            self._make_ready(gpt)
+
+    def _make_ready(self, gpt: GPT) -> None:
+        """Reads what stands for a head that is off, so that the first one is off at once."""
+        head = (gpt.attention_layers[0], 0)
+        with contextlib.suppress(GPTWidgetsError), gpt.under(Intervention(frozenset({head}), self.ablation)):
+            pass
 
     @staticmethod
-    def _continued(gpt: GPT, ids: list[int], under: Intervention, token: CancelToken) -> Generator[str]:
-        """What the model writes on, always the most probable token."""
-        limit = gpt.context_length
-        if limit is not None and len(ids) >= limit:
+    def _continued(
+        gpt: GPT, ids: list[int], written: list[_Written], under: Intervention, token: CancelToken
+    ) -> Generator[_Written]:
+        """What the model writes on, always the most probable token: (id, text)."""
+        ids = [*ids, *(i for i, _ in written)]
+        limit, rest = gpt.context_length, WRITTEN - len(written)
+        if rest <= 0 or (limit is not None and len(ids) >= limit):
             return
         with gpt.under(under):
-            stream = gpt.stream(ids, Sampling(temperature=0, max_new_tokens=WRITTEN), k=0, cancel=token)
-        with_end = iter(stream)
-        for step in with_end:
-            yield step.tokens[0].text if step.tokens[0] is not None else ""
+            stream = gpt.stream(ids, Sampling(temperature=0, max_new_tokens=rest), k=0, cancel=token)
+        for step in stream:
+            if (one := step.tokens[0]) is not None:
+                yield one.id, one.text
 
     def _tell_effect(self, token: CancelToken, effect: dict[str, Any]) -> None:
         with self._lock:
             if not token.cancelled:
-                self._say(effect=effect)
-
-    # Controls
-
-    def controls(self) -> dict[str, Any]:
-        """Holds the effect against its controls: as many other heads, and the same heads on another text.
-
-        Returns:
-            What then stands in `effect["control"]`: target (the token that the untouched model finds most
-            probable), untouched, now and others (its probability; three draws of as many other heads), text
-            and unrelated (nats a token, untouched and now, for this text and for another one).
-
-        Raises:
-            TypeError: a record or an array.
-            ValueError: nothing is switched off, or too much.
-
-        Example:
-            >>> heat.switch_off(4).controls()["others"]        # doctest: +SKIP
-        """
-        gpt = self.wait()._gpt
-        if gpt is None:
-            raise TypeError("Controls need a GPT; this heatmap shows a record or an array.")
-        steps = self._control_steps(CancelToken())
-        job = gpt._model_worker.submit(lambda: steps)
-        return dict(job.result().content)
-
-    def _measuring_requests(self) -> dict[str, Handler]:
-        return {"control": self._on_control}
-
-    def _on_control(self, _request: dict[str, Any], _buffers: Any) -> Task:
-        gpt = self._gpt
-        if gpt is None or gpt.closed:
-            raise ClosedError("There is no open model here to compare with.")
-        token = CancelToken()
-        return Task(lambda: self._control_steps(token), gpt._model_worker, token=token)
-
-    def _control_steps(self, token: CancelToken) -> Steps:
-        gpt, record, changed = self._gpt, self._record, self.intervention
-        if gpt is None or record is None or not changed:
-            raise ValueError("Nothing is switched off, so there is nothing to hold against anything.")
-        standing, effect = gpt.intervention, self._measuring
-        ids = [int(i) for i in record.tokens.ids]
-        draws = [other_heads(gpt, changed, seed) for seed in range(DRAWS)]
-
-        def read(text: Sequence[int], *under: Intervention) -> Generator[None, None, list[Outcome]]:
-            made: list[Outcome] = []
-            for one in under:
-                with gpt.under(standing | one):
-                    made.append(outcome(gpt, text, cancel=token))
-                yield
-            return made
-
-        nothing = Intervention()
-        before, now, *others = yield from read(ids, nothing, changed, *draws)
-        other = unrelated(gpt)
-        there, gone = yield from read(other, nothing, changed)
-        target = before.likely(1)[0]
-
-        def prob(one: Outcome) -> float:
-            return float(np.exp(one.next[target]))
-
-        control = {
-            "target": _pieces(gpt, [target])[0],
-            "untouched": prob(before),
-            "now": prob(now),
-            "others": [prob(one) for one in others],
-            "named": [draw.words() for draw in draws],
-            "text": [before.text / max(1, before.tokens), now.text / max(1, now.tokens)],
-            "unrelated": [there.text / there.tokens, gone.text / gone.tokens],
-            "unit": "nats a token",
-        }
-        with self._lock:
-            if effect is self._measuring and changed == self.intervention:
-                self._say(effect={**self.effect, "control": control})
-        return Reply(control)
+                self._say(effect={**effect, "control": self.effect.get("control", {})})
 
 
 def _beside(gpt: GPT, before: Outcome, now: Outcome) -> dict[str, Any]:
     """The most probable next tokens of both, in the order of the untouched one, and the text."""
     likely, after = before.likely(SHOWN), now.likely(SHOWN)
     ids = [*likely, *(i for i in after if i not in likely)][: SHOWN + 2]
-    pieces = _pieces(gpt, ids)
+    names = pieces(gpt, ids)
 
     def side(one: Outcome) -> dict[str, Any]:
-        rows = [[piece, i, float(np.exp(one.next[i]))] for piece, i in zip(pieces, ids, strict=True)]
+        rows = [[piece, i, float(np.exp(one.next[i]))] for piece, i in zip(names, ids, strict=True)]
         return {"logprob": float(one.next[likely[0]]), "next": rows}
 
     text = {"untouched": before.text, "now": now.text, "unit": "nats"}
     return {"untouched": side(before), "now": side(now), "text": text if before.tokens else {}}
 
 
-def _pieces(gpt: GPT, ids: list[int]) -> list[str]:
+def pieces(gpt: GPT, ids: list[int]) -> list[str]:
+    """Tokens as people read them."""
     with gpt._tokenizer_lock:
         gpt.vocabulary.learn(ids)
     return [gpt.vocabulary[i].piece for i in ids]
+
+
+def _text(written: list[_Written]) -> str:
+    return "".join(text for _, text in written)

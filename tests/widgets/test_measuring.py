@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gptwidgets.kernel.sampling import Sampling
-from gptwidgets.widgets import measuring
+from gptwidgets.widgets import controls, measuring
 from gptwidgets.widgets.heatmap import AttentionHeatmap
 
 TEXT = "one text to read"
@@ -25,7 +25,7 @@ def told(gpt, **changes):
     with gpt.intervene(**changes):
         likely = gpt.next_token(TEXT, k=gpt.vocabulary_size).set_index("id")["prob"]
         text = gpt.score(TEXT).attrs["log_likelihood_nats"]
-        return likely, text, gpt.generate(TEXT, Sampling(temperature=0, max_new_tokens=12)).text
+        return likely, text, gpt.generate(TEXT, Sampling(temperature=0, max_new_tokens=8)).text
 
 
 def test_each_number_stands_beside_the_untouched_one(gpt, read):
@@ -80,7 +80,7 @@ def test_controls_are_as_many_other_heads_and_another_text(gpt, read):
     best = read.effect["untouched"]["next"][0]
     assert (control["target"], control["untouched"]) == (best[0], pytest.approx(best[2]))
     assert control["now"] == pytest.approx(read.effect["now"]["next"][0][2], rel=1e-4)
-    assert len(control["others"]) == len(control["named"]) == measuring.DRAWS
+    assert len(control["others"]) == len(control["named"]) == controls.DRAWS
     for words, prob in zip(control["named"], control["others"], strict=True):
         names = words.rpartition(": ")[2].split(", ")
         assert len(names) == len(OFF)

@@ -42,7 +42,7 @@ export function cause(panels: Panels): Child {
   const some = computed(() => traits.headsOff.value.length + traits.cut.value.length > 0);
   return () =>
     changeable(traits) &&
-    (traits.switching.value || some.value) &&
+    (traits.switching.value || some.value || traits.undoable.value > 0) &&
     h(
       "section.gw-cause",
       { "aria-label": "What is switched off, and its effect" },

@@ -9,6 +9,7 @@ import type { Tip } from "../../src/heatmap/panels";
 import type { Patches } from "../../src/heatmap/patch";
 import { type Scene, sceneOf } from "../../src/heatmap/scene";
 import type { Hover } from "../../src/heatmap/types";
+import type { Region } from "../../src/heatmap/viewport";
 import { type Bench, bench } from "../fake";
 
 const measure: Measure = { width: (text) => text.length * 6, fit: (text) => text };
@@ -31,6 +32,8 @@ export interface Parts extends Bench {
   scene: () => Scene;
   hover: { value: Hover | null };
   tip: { value: Tip | null };
+  /** What a box means, where it is not to zoom. */
+  cutting?: { on: () => boolean; box: (region: Region) => void };
 }
 
 export function make(length = 1000): Parts {
@@ -53,9 +56,11 @@ export function make(length = 1000): Parts {
     tip,
     root: document.body,
     signal: parts.ends.signal,
+    cutting: { on: () => made.cutting?.on() ?? false, box: (drawn: Region) => made.cutting?.box(drawn) },
   };
   const hands = createHands(host, glass, context, { scene, patches, soon: () => undefined });
-  return { ...parts, host, glass, hands, patches, scene, hover, tip };
+  const made: Parts = { ...parts, host, glass, hands, patches, scene, hover, tip };
+  return made;
 }
 
 /** An event at the middle of a cell. */

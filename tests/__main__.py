@@ -1,11 +1,13 @@
-"""All checks and all tests, one after the other: `python -m tests`, or `make test`.
+"""All checks and all tests: `python -m tests`, or `make test`.
 
 A step that fails does not stop the others; what it said is printed, and the last line says which failed.
-pytest comes last, so that its own summary stands at the end of the page.
+pytest comes last, so that its own summaries stand at the end of the page: first the package and the notebooks
+in as many processes as there are cores, each with one thread; then the browser, which wants them for itself.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -25,14 +27,29 @@ CHECKS = {
     "vitest": [*NPM, "test"],
 }
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
-PYTEST = [PYTHON, "-m", "pytest", *NBVAL, "notebooks", "tests"]
+SIDE_BY_SIDE = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
+PYTEST = [PYTHON, "-m", "pytest"]
+TESTS = {
+    "pytest, the package and the notebooks": [
+        *NBVAL,
+        *SIDE_BY_SIDE,
+        "notebooks",
+        "tests",
+        "--ignore=tests/e2e",
+    ],
+    "pytest, in the browser": ["tests/e2e"],
+}
 
 
 def main() -> int:
     failed = [name for name, command in CHECKS.items() if not passes(name, command)]
-    print("--- pytest, with the notebooks and the browser", flush=True)
-    if subprocess.run(PYTEST, cwd=ROOT, check=False).returncode:
-        failed.append("pytest")
+    for name, options in TESTS.items():
+        print(f"--- {name}", flush=True)
+        threads = {"OMP_NUM_THREADS": "1"} if SIDE_BY_SIDE[0] in options else {}
+        if subprocess.run(
+            [*PYTEST, *options], cwd=ROOT, env={**os.environ, **threads}, check=False
+        ).returncode:
+            failed.append(name)
     print(f"FAILED: {', '.join(failed)}" if failed else "every check and every test passed", flush=True)
     return len(failed)
 

@@ -117,7 +117,9 @@ def test_the_real_processes_killed_half_way(sharded, processes, home, tmp_path, 
     code = "from tests.store.hub.test_hubinstall import get; get()"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE)
-    parts = home / "models" / ".tiny.part" / "parts"
+    parts, made = (home / "models" / ".tiny.part" / part for part in ("parts", "model"))
+    finished = {"config.json", "model.safetensors.index.json", "model-0.safetensors", "model-1.safetensors"}
+    until(lambda: made.exists() and finished <= set(names(made)), 60)
     until(lambda: any(part.stat().st_size == 65_536 for part in parts.glob("*")), 60)  # a chunk
     if whom == "parent":
         parent.kill()
@@ -131,8 +133,7 @@ def test_the_real_processes_killed_half_way(sharded, processes, home, tmp_path, 
     if whom == "child":
         assert "The system ended the fetching of tiny, from outside or for want of memory; what was" in said
     assert install.installed("tiny") is None
-    finished = {"config.json", "model.safetensors.index.json", "model-0.safetensors", "model-1.safetensors"}
-    assert finished <= set(names(home / "models" / ".tiny.part" / "model"))
+    assert finished <= set(names(made))
     sharded.hold.clear()
     sharded.go.set()
     sharded.asked.clear()

@@ -54,8 +54,12 @@ class Service(Jobs):
             "settle": self._changes(self._settle),
             "publish": self._changes(self._publish_form),
             "submit": self._does(lambda ask: self._job_of(self._follow(store.submit(_name(ask))))),
-            "approve": self._changes(lambda ask: store.approve(_name(ask), _text(ask))),
-            "reject": self._changes(lambda ask: store.reject(_name(ask), _text(ask))),
+            "approve": self._changes(
+                lambda ask: store.approve(_name(ask), _text(ask), revision=_revision(ask))
+            ),
+            "reject": self._changes(
+                lambda ask: store.reject(_name(ask), _text(ask), revision=_revision(ask))
+            ),
             "withdraw": self._changes(lambda ask: store.withdraw(_name(ask))),
         }
 
@@ -195,6 +199,11 @@ def _text(request: Request, name: str = "words") -> str:
     if len(text) > LONGEST:
         raise ValueError(f"'{name}' has {len(text):,} characters; at most {LONGEST:,} are kept.")
     return text
+
+
+def _revision(request: Request) -> str | None:
+    """The version that a reviewer has looked at; what took its place is not decided unseen."""
+    return None if request.get("revision") is None else _text(request, "revision")
 
 
 def _flag(request: Request, name: str) -> bool:

@@ -85,7 +85,8 @@ function submitted(shop: Shop, row: Submitted): HTMLElement {
       words.value = field.value;
     },
   }) as HTMLTextAreaElement;
-  const answer = (kind: "approve" | "reject"): void => void act.run(kind, { name, words: words.peek() });
+  const answer = (kind: "approve" | "reject"): void =>
+    void act.run(kind, { name, revision: row.revision ?? null, words: words.peek() });
   const off = (): boolean => act.busy.value || !shop.live.value;
   return h(
     "div.gw-ask",

@@ -100,11 +100,13 @@ class Speaking:
         columns = ["name", "title", "publisher", "summary", "licence", "parameters"]
         return pd.DataFrame([{one: row[one] for one in columns} for row in waiting], columns=columns)
 
-    def approve(self, name: str, words: str = "") -> None:
+    def approve(self, name: str, words: str = "", *, revision: str | None = None) -> None:
         self._may("approve")
+        self.decided = (name, revision)
         self._row(name)["status"] = "published"
 
-    def reject(self, name: str, words: str) -> None:
+    def reject(self, name: str, words: str, *, revision: str | None = None) -> None:
+        self.decided = (name, revision)
         if not words:
             raise ValueError("Say why it is rejected: the publisher reads it.")
         self._row(name)["status"] = "rejected"

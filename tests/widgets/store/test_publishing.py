@@ -54,7 +54,9 @@ def test_a_hostile_card_is_kept_as_it_was_written_and_said_in_plain_words(web, s
     assert (reply["name"], reply["revision"]) == ("mine", "v1")
     web.ask("submit", name="mine")
     until(lambda: len(store.queue()) == 1, said=lambda: store.checks("mine").to_string())
-    web.ask("approve", name="mine", words="<b>Good</b>")
+    unseen = web.ask("approve", name="mine", revision="v0", words="")[0]["error"]
+    assert unseen["type"] == "StoreError"  # another version took the place of the one that was looked at
+    web.ask("approve", name="mine", revision="v1", words="<b>Good</b>")
     shown = web.ask("show", name="mine")[0]["shown"]["listing"]
     assert shown["card"] == HOSTILE
     assert shown["title"] == "<img src=x onerror=alert(1)> Mine"

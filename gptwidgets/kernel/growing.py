@@ -44,6 +44,7 @@ class Growing:
     Attributes:
         sequence: which of the run's sequences is followed; set it before the run begins.
         length: tokens whose rows are there; the newest token is read, and gets its row, a step later.
+        ended: whether the run is over; where `length` is less than `written`, `complete()` reads the rest.
         reason: why it does not grow while the run goes on, as a sentence; "" where it does.
 
     Example:
@@ -58,6 +59,7 @@ class Growing:
         self.sequence = 0
         self.length = 0
         self.reason = ""
+        self.ended = False
         self._gpt = gpt
         self._under = intervention
         self._before = before
@@ -71,6 +73,7 @@ class Growing:
         self._record: AttentionRecord | None = None
         self._listeners: list[Callable[[], object]] = []
         self._closed = False
+        self._completing = threading.Lock()
 
     # What can be read
 
@@ -78,6 +81,11 @@ class Growing:
     def ids(self) -> list[int]:
         """The ids of the tokens whose rows are there."""
         return self._ids[: self.length]
+
+    @property
+    def written(self) -> int:
+        """Tokens of the text, those that have no row yet, too."""
+        return len(self._ids)
 
     @property
     def record(self) -> AttentionRecord:
@@ -147,22 +155,42 @@ class Growing:
         from gptwidgets.kernel.forward import Reader
 
         ids = list(self._ids)
-        if (self.reason or self._closed) and ids:
-            gpt: Any = self._gpt
-            with gpt.under(self._under):
-                made: AttentionRecord = gpt.record(ids, progress=False)
-            self._record, self.length = made, len(ids)
-            return made
-        if self.length < len(ids):
-            self._at, self._start = 0, 0
-            with torch.inference_mode():
-                reader = Reader(self._gpt, intervention=self._under, growing=self)
-                try:
-                    reader.begin(ids)
-                finally:
-                    reader.close()
-        self._compact()
-        return self.record
+        with self._completing:  # a run's end and whoever follows it may both want it
+            if self.reason or self._closed:
+                self._record, self.length, self._closed = self.again(), len(ids), False
+            elif self.length < len(ids):
+                self._at, self._start = 0, 0
+                with torch.inference_mode():
+                    reader = Reader(self._gpt, intervention=self._under, growing=self)
+                    try:
+                        reader.begin(ids)
+                    finally:
+                        reader.close()
+            self._compact()
+        record = self.record
+        self._tell()
+        return record
+
+    def again(self, progress: Any = None, cancel: Any = None) -> AttentionRecord:
+        """Records the text up to now once more, as the run has read it.
+
+        Args:
+            progress: see `gpt.record`.
+            cancel: likewise.
+        """
+        gpt: Any = self._gpt
+        with gpt.under(self._under):
+            return gpt.record(list(self._ids), progress=progress or False, cancel=cancel)
+
+    def end(self) -> None:
+        """The run is over."""
+        if not self.ended:
+            self.ended = True
+            self._tell()
+
+    def _tell(self) -> None:
+        for callback in self._listeners:
+            callback()
 
     # What a stream tells
 
@@ -214,8 +242,7 @@ class Growing:
         self.reason = taken.reason
         if not self.reason:
             self._append(taken.kept, new)
-        for callback in self._listeners:
-            callback()
+            self._tell()
 
     # The buffers
 
@@ -284,7 +311,7 @@ class Growing:
     def _compact(self) -> None:
         """Gives the room behind the last row back."""
         with self._lock:
-            if self._closed or self._room <= 1.25 * self.length:
+            if self._closed or self.reason or self._room <= 1.25 * self.length:
                 return
             self._room = self.length
             self._layers = {number: self._roomier(qk, qk) for number, qk in self._layers.items()}

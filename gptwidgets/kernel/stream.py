@@ -77,8 +77,6 @@ class Stream(Iterator[Step]):
         self._reuse = reuse
         self.intervention = gpt.intervention
         self.growing: Growing | None = None
-        if record is not False:
-            self.growing = Growing(gpt, self.intervention, None if record is True else record)
         self._vocabulary = gpt.vocabulary
         self._ends = gpt.end_ids
         self._limit = gpt.context_length
@@ -93,6 +91,8 @@ class Stream(Iterator[Step]):
         self._ids: Any = None  # [rows, T] on the device, where the rules read the text
         self._next: Any = None  # [rows, 1], what is read in the next step
         self._since: float | None = None
+        if record is not False:
+            self.keep_record(None if record is True else record)
 
     # -- as an iterator ----------------------------------------------------------------------------
 
@@ -137,6 +137,21 @@ class Stream(Iterator[Step]):
         if self.growing is None:
             raise TypeError("This stream keeps no record: make it with gpt.stream(…, record=True).")
         return self.growing.record
+
+    def keep_record(self, before: AttentionRecord | None = None) -> Growing:
+        """Lets a record grow with the run, as `record=True` does.
+
+        Args:
+            before: a record whose first tokens may be the same ones; what is common is taken over.
+
+        Raises:
+            ValueError: the run has begun, and what was read is gone.
+        """
+        if self.growing is None:
+            if self._reader is not None or self._times:
+                raise ValueError("This run has begun: begin it with gpt.stream(…, record=True).")
+            self.growing = Growing(self._gpt, self.intervention, before)
+        return self.growing
 
     @property
     def done(self) -> bool:
@@ -257,6 +272,8 @@ class Stream(Iterator[Step]):
         self._let_go(keep=keep)
 
     def _let_go(self, *, keep: bool) -> None:
+        if self.growing is not None:
+            self.growing.end()
         if self._reader is not None:
             self._reader.close([self._text(row) for row in self._batch] if keep else ())
         self._reader = self._chooser = self._ids = self._next = None

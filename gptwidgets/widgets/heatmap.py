@@ -14,6 +14,7 @@ from gptwidgets.kernel.gpt import GPT
 from gptwidgets.kernel.record import AttentionRecord
 from gptwidgets.widgets import opening, service
 from gptwidgets.widgets.display import Displayed
+from gptwidgets.widgets.following import Following
 from gptwidgets.widgets.intervening import Intervening
 from gptwidgets.widgets.state import Shared
 from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task
@@ -22,7 +23,7 @@ WITHIN = ("query", "key", "view")  # places in one text, which mean nothing in t
 SETTLED = 0.8  # seconds without a change, after which the chosen head becomes the picture that stays
 
 
-class AttentionHeatmap(Intervening, Displayed, Shared):
+class AttentionHeatmap(Following, Intervening, Displayed, Shared):
     """Every layer and head of a GPT over a text: the grid of all heads, one head large, and the text.
 
     Args:
@@ -196,6 +197,7 @@ class AttentionHeatmap(Intervening, Displayed, Shared):
             "again": self._on_again,
             "back": self._on_back,
             **self._score_requests(),
+            **self._follow_requests(),
             **self._intervening_requests(),
         }
 

@@ -37,7 +37,12 @@ export function bindTraits<Written extends object, Told extends object>(
   told: Told,
   ends: AbortSignal,
   delays: { readonly [Name in keyof Written]?: number } = {},
-): { readonly traits: Bound<Written, Told>; readonly flush: () => void } {
+): {
+  readonly traits: Bound<Written, Told>;
+  readonly flush: () => void;
+  /** Shows another value here, without a word to Python, until Python says a new one. */
+  readonly override: <Name extends keyof Told>(name: Name, value: Told[Name]) => void;
+} {
   const traits: Record<string, Signal<unknown>> = {};
   const defaults = { ...told, ...written } as Readonly<Record<string, unknown>>;
   const pauses: Readonly<Record<string, number | undefined>> = delays;
@@ -47,8 +52,12 @@ export function bindTraits<Written extends object, Told extends object>(
   let saving = false;
   let writing = false;
 
+  const overrides = new Map<string, readonly [of: unknown, value: unknown]>();
+
   const read = (name: string): unknown => {
     const value = model.get(snake(name));
+    const [of, mine] = overrides.get(name) ?? [];
+    if (overrides.has(name) && of === value) return mine;
     return (isBuffer(value) ? bytes(value) : value) ?? defaults[name];
   };
 
@@ -130,7 +139,15 @@ export function bindTraits<Written extends object, Told extends object>(
     }
     if (saving && !ends.aborted) model.save_changes();
   };
-  return { traits: traits as unknown as Bound<Written, Told>, flush };
+  const override = (name: string, value: unknown): void => {
+    overrides.set(name, [model.get(snake(name)), value]);
+    (traits[name] as Signal<unknown>).value = value;
+  };
+  return {
+    traits: traits as unknown as Bound<Written, Told>,
+    flush,
+    override: (name, value) => override(String(name), value),
+  };
 }
 
 function snake(name: string): string {

@@ -49,6 +49,8 @@ export interface Info {
   readonly dtype?: string;
   /** Whether a model that is open made the record. */
   readonly model?: boolean;
+  /** Whether it follows what the model writes, or will write. */
+  readonly following?: boolean;
 }
 
 export interface TokenColumns {
@@ -161,6 +163,9 @@ export interface Told {
 
 export type HeatTraits = { readonly [Name in keyof Written]: Signal<Written[Name]> } & {
   readonly [Name in keyof Told]: ReadonlySignal<Told[Name]>;
+} & {
+  /** Shows another value on this page until Python says a new one. */
+  readonly override: <Name extends keyof Told>(name: Name, value: Told[Name]) => void;
 };
 
 /** The values until Python has spoken. They are also the list of the traits' names. */
@@ -217,8 +222,9 @@ const POINT_DELAY = 30;
 
 /** Binds signals to the model's traits until `ends` aborts. */
 export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
-  return bindTraits<Written, Told>(model, written(), told(), ends, { view: VIEW_DELAY, pointed: POINT_DELAY })
-    .traits;
+  const delays = { view: VIEW_DELAY, pointed: POINT_DELAY };
+  const { traits, override } = bindTraits<Written, Told>(model, written(), told(), ends, delays);
+  return { ...traits, override };
 }
 
 /** The name of the kernel's variant of a head: with the first token's column, or without it. */

@@ -50,6 +50,7 @@ class Writing(Changed):
         self._latest: Run | None = None
         self._count = 0
         self._figures: dict[str, Any] = {}
+        self._followers: list[Callable[[Any], object]] = []
         super().__init__(**options)
         self._flusher = Flusher(self.nodes, self._vocabulary, self._tell)
 
@@ -57,6 +58,11 @@ class Writing(Changed):
     def nodes(self) -> Tree:
         """All that was written, as a tree."""
         return self._nodes
+
+    @property
+    def followers(self) -> list[Callable[[Any], object]]:
+        """Each is called with a run's stream, on the model's thread, before it begins."""
+        return self._followers
 
     def _tell(self, kind: str, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
         with self._lock:  # events are numbered, and several threads tell them
@@ -130,6 +136,8 @@ class Writing(Changed):
                 with self._felt(run._changed):  # a stream keeps what it was made under
                     stream = self._gpt.stream(prompt, rules, n=plan.n, k=plan.k, cancel=run._token)
                 ends.callback(stream.close)
+                for follow in () if streams else list(self.followers):
+                    follow(stream)
                 streams.append(stream)
             nodes = [
                 [self._node(plan, place, rules, seed) for seed in stream.seeds]

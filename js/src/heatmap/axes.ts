@@ -32,7 +32,7 @@ function paintAxis(on: Canvas2D, scene: Scene, across: boolean): void {
   const needed = across ? measure.width(whole(scene.length), font) + 16 : type * 3;
   const step = words ? 1 : niceStep(needed / cell);
   const start = across ? region.col0 : region.row0;
-  const end = start + (across ? region.cols : region.rows);
+  const end = Math.min(start + (across ? region.cols : region.rows), scene.length);
   on.save();
   on.font = font;
   if (turned) on.rotate(-Math.PI / 2);

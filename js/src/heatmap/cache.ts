@@ -6,7 +6,7 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals-core";
 import type { HeatTraits } from "../model";
 import type { Answer, Wire, WireError } from "../wire";
-import { cut, type Kept, keep, type Tile, weigh } from "./tile";
+import { cut, grown, type Kept, keep, type Tile, weigh } from "./tile";
 import { cellsAt, TILE, type TileSpot } from "./viewport";
 
 /** Which head, in which variant: "record|variant|layer|head", the beginning of a tile's name. */
@@ -21,6 +21,8 @@ export interface TileCache {
   get: (picture: Picture, spot: TileSpot) => Tile | undefined;
   /** Keeps a tile. An exact one is never replaced by a sampled one. */
   put: (picture: Picture, spot: TileSpot, tile: Tile) => void;
+  /** Rows `from` … `length` of a growing text: a picture's own are here; of others what they touch is stale. */
+  grow: (picture: Picture, from: number, length: number, rows: Float32Array) => void;
   /** The tiles that a view shows now: what is missing is asked for, what no view shows any more is not. */
   want: (view: object, picture: Picture, spots: readonly TileSpot[]) => void;
   /** A view that has gone wants nothing. */
@@ -163,7 +165,10 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
       const name = `${group}|${entry.slice(0, 5).join("|")}`;
       const codes = buffer?.slice(start, start + rows * cols) ?? new Uint8Array(); // the message's memory can go
       start += rows * cols;
-      put(name, { rows, cols, codes, exact: Boolean(exact) });
+      const [level, row] = entry.slice(2) as [number, number];
+      const { following, length = 0 } = traits.info.peek();
+      const short = following && rows < Math.min(TILE, cellsAt(level, length) - row * TILE); // it has grown since
+      put(name, { rows, cols, codes, exact: Boolean(exact) && !short });
       failed.delete(name);
       if (exact) open.delete(name);
     }
@@ -190,6 +195,7 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
     const { length = 0, layers = [], n_heads: heads = 0, first_level: level } = traits.info.peek();
     const first = traits.first.peek();
     const [record, variant, exact] = traits.firstName.peek().split("|");
+    if (first?.length !== layers.length * heads * cellsAt(level ?? 0, length) ** 2) return undefined; // of fewer tokens
     const named = picture.startsWith(`${record}|${variant}|`);
     if (!(first && named) || spot.level !== level || spot.row + spot.col > 0) return undefined;
     const [layer, head] = placeOf(picture) as number[];
@@ -200,6 +206,20 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
     const name = nameOf(picture, spot);
     put(name, { rows: side, cols: side, codes, exact: exact !== "0" });
     return tiles.get(name);
+  }
+
+  function grow(picture: Picture, from: number, length: number, rows: Float32Array): void {
+    const record = picture.split("|", 1)[0];
+    for (const [name, old] of tiles) {
+      const [level = 0, row = 0] = placeOf(name).slice(2) as number[];
+      if (!name.startsWith(`${record}|`) || (row + 1) * TILE * 2 ** level <= from) continue;
+      const mine = rows.length > 0 && name.startsWith(`${picture}|`);
+      const spot = { level, row, col: placeOf(name)[4] as number };
+      const tile = mine ? grown(old, spot, from, length, rows) : { ...old, exact: false };
+      tiles.set(name, keep(tile, old)); // in its place: nobody has looked
+      size += weigh(tile) - weigh(old);
+    }
+    changed();
   }
 
   const stop = effect(() => opening(traits.opening.value, traits.openingName.value));
@@ -213,6 +233,7 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
     trouble,
     get,
     put: (picture, spot, tile) => put(nameOf(picture, spot), tile),
+    grow,
     want,
     release(view) {
       wishes.delete(view);

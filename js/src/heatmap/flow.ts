@@ -1,8 +1,10 @@
 // The tokens as running text, coloured by weight. Passages near the window are spans, one a token; far ones are
 // plain text. Elements are changed by hand: 32,768 tokens are recoloured at every hover.
 import { follow, h, onEnd } from "../dom";
+import type { TokenColumns } from "../model";
 import { parseRgb } from "../theme";
 import { JOINED, spelled } from "../tokens";
+import { isFollowing, newest } from "./following";
 import { linkPointed } from "./linked";
 import { lock, lockedToken, type Panels } from "./panels";
 import {
@@ -90,7 +92,7 @@ export function mountFlow(panels: Panels): HTMLElement {
   };
 
   const show = (line?: Float32Array): void => {
-    weights = line?.length === length() ? line : undefined;
+    weights = line && line.length <= length() ? line : undefined; // shorter: what has come since is not seen
     let best = -1;
     let value = 0;
     for (const [token, one] of (weights ?? []).entries()) {
@@ -216,19 +218,50 @@ export function mountFlow(panels: Panels): HTMLElement {
   );
   onEnd(() => near.disconnect());
 
+  /** Words that came with an array are no pieces of a text: a space stands between them. */
+  const apartIn = ({ ids = [] }: TokenColumns, token: number): string =>
+    token > 0 && (ids[token] ?? 0) < 0 ? " " : "";
+
+  /** Further tokens at the end of the text; passages that stay as they are are not touched. */
+  const grow = (tokens: TokenColumns): void => {
+    const { pieces: now = [], groups = null, special: marks = [] } = tokens;
+    const before = shown;
+    const atEnd = host.scrollHeight - host.scrollTop - host.clientHeight < 24;
+    pieces = now;
+    special = new Set(marks);
+    shown = now.map((_, token) => apartIn(tokens, token) + spelled(tokens, token));
+    const changed = shown.findIndex((piece, token) => piece !== before[token]);
+    const old = cuts;
+    cuts = passages(now, groups);
+    const kept = cuts.findIndex(
+      ([from, to], index) => from !== old[index]?.[0] || to !== old[index]?.[1] || to > changed,
+    );
+    for (const block of blocks.splice(kept)) {
+      near.unobserve(block);
+      block.remove();
+    }
+    for (const cut of cuts.slice(kept)) {
+      const block = h("span", {}, plain(cut));
+      blocks.push(block);
+      host.append(block);
+      open(blocks.length - 1);
+      near.observe(block);
+    }
+    if (atEnd) host.scrollTop = host.scrollHeight;
+  };
+
   follow(() => {
     const tokens = traits.tokens.value;
-    const { pieces: now = [], ids = [], groups = null, special: marks = [] } = tokens;
+    const { pieces: now = [], groups = null, special: marks = [] } = tokens;
     if (now === pieces) return;
+    if (isFollowing(traits) && length() > 0 && now.length > length()) return grow(tokens);
     near.disconnect();
     pieces = now;
     special = new Set(marks);
     cuts = passages(now, groups);
     active = Math.min(active, Math.max(0, length() - 1));
     weights = undefined;
-    // Words that came with an array are no pieces of a text: a space stands between them.
-    const apart = (token: number): string => (token > 0 && (ids[token] ?? 0) < 0 ? " " : "");
-    shown = now.map((_, token) => apart(token) + spelled(tokens, token));
+    shown = now.map((_, token) => apartIn(tokens, token) + spelled(tokens, token));
     host.dir = textDirection(shown.filter((_, token) => !special.has(token)));
     blocks = cuts.map((cut) => h("span", {}, plain(cut)));
     host.replaceChildren(...blocks);
@@ -251,7 +284,7 @@ export function mountFlow(panels: Panels): HTMLElement {
   follow(() => {
     const { direction, layer, head, hideSink, info, status } = traits;
     const fixed = lockedToken(traits);
-    const token = fixed ?? pointed.value;
+    const token = fixed ?? pointed.value ?? newest(traits);
     void [layer.value, head.value, hideSink.value, info.value, traits.tokens.value];
     const there = status.value === "ready" || status.value === "closed"; // a record outlives its model
     if (token === null || token >= length() || !there) return show();

@@ -6,6 +6,7 @@
 // painting a "gw-drawn" event with {ms: since the change that caused it, paint: the painting alone}.
 import { effect, signal, untracked } from "@preact/signals-core";
 import { paintAxes } from "./axes";
+import { newest } from "./following";
 import { createHands } from "./hands";
 import { createMeasure } from "./labels";
 import { minimapOf, paintMinimap, tileOf } from "./minimap";
@@ -90,7 +91,7 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
 
   function paintGlass(on: Canvas2D): void {
     if (scene.length === 0) return;
-    paintSelection(on, scene, traits.query.peek(), traits.key.peek());
+    paintSelection(on, scene, traits.query.peek() ?? newest(traits), traits.key.peek());
     const box = hands.box();
     const at = hover.peek();
     if (box) paintBox(on, scene, box);

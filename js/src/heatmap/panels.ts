@@ -10,6 +10,7 @@ import { type Theme, watchTheme } from "../theme";
 import { named } from "../tokens";
 import { createWire, type Fields, type Wire } from "../wire";
 import { createCache, type TileCache } from "./cache";
+import { followRuns } from "./following";
 import { type Arrangement, arrange, type Cell } from "./layout";
 import { createLines, type Lines } from "./lines";
 import { changeable, cutBox } from "./switching";
@@ -68,12 +69,15 @@ export function share(model: AnyModel, outer?: AbortSignal): Shared {
   const traits = heatTraits(model, ends.signal);
   const wire = createWire(model, ends.signal);
   const connection = greet(wire, ends.signal);
+  const cache = createCache(wire, traits, ends.signal);
+  const lines = createLines(traits, wire);
+  followRuns(traits, wire, { cache, lines }, ends.signal);
   return {
     traits,
     wire,
-    cache: createCache(wire, traits, ends.signal),
+    cache,
     thumbs: createThumbs(traits, wire, ends.signal),
-    lines: createLines(traits, wire),
+    lines,
     hover: signal<Hover | null>(null),
     connection,
     ends,

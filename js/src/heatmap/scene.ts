@@ -4,8 +4,9 @@ import { type HeatTraits, type TokenColumns, variantOf } from "../model";
 import type { Theme } from "../theme";
 import { named, spelled, visible } from "../tokens";
 import type { Picture } from "./cache";
+import { frameOf } from "./following";
 import { type Measure, type Room, roomFor } from "./labels";
-import { type Box, LARGEST_CELL, levelFor, type Region, regionOf, xOf, yOf } from "./viewport";
+import { type Box, LARGEST_CELL, levelFor, type Region, regionOf, whole, xOf, yOf } from "./viewport";
 
 /** Of the canvas, in CSS pixels; `ratio` is device pixels a CSS pixel. */
 export interface Size {
@@ -65,9 +66,11 @@ export function sceneOf(
   const tokens = traits.tokens.value;
   const type = traits.presentation.value ? 17 : 11;
   const font = `${type}px ${theme.font}`;
-  const room = roomFor(tokens, length, { ...size, type, font }, measure);
-  const plot = plotOf(size, length, room);
-  const region = regionOf(traits.view.value, length);
+  const frame = info.following ? frameOf(length) : length;
+  const room = roomFor(tokens, frame, { ...size, type, font }, measure);
+  const plot = plotOf(size, frame, room);
+  const all = info.following && traits.view.value.length === 0;
+  const region = all ? whole(frame) : regionOf(traits.view.value, length);
   const window = windows[layers.indexOf(layer as number)] ?? Infinity;
   const cellWidth = plot.width / region.cols;
   const cellHeight = plot.height / region.rows;

@@ -59,6 +59,7 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
       }
     }
     // What is finer was from sampled rows as well, before the exact ones came.
+    if (traits.info.value.following) fine.clear(); // of fewer tokens; finer ones are asked for at the end
     if (exact !== "0")
       for (const [head, { exact: all } = { exact: true }] of fine) if (!all) fine.delete(head);
     version.value = version.peek() + 1;
@@ -102,7 +103,7 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
     want(heads, pixels) {
       const there = stores.get(name());
       const { length = 0, first_level: level = 0 } = traits.info.peek();
-      const coarse = level > 0 && pixels > cellsAt(level, length);
+      const coarse = level > 0 && pixels > cellsAt(level, length) && !traits.info.peek().following;
       wanted = heads.filter(([layer, head]) => {
         const key = `${layer}:${head}`;
         return !(there?.fine.has(key) || (there?.small.has(key) && !coarse));

@@ -1,6 +1,6 @@
 // One tile: coded weights, and their colours once somebody looks.
 import { colour, type Palette } from "../color";
-import { TILE } from "./viewport";
+import { TILE, type TileSpot } from "./viewport";
 
 export interface Tile {
   readonly rows: number;
@@ -52,6 +52,36 @@ export function cut(codes: Uint8Array, side: number, row: number, col: number): 
     out.set(codes.subarray(start, start + cols), i * cols);
   }
   return { rows, cols, codes: out };
+}
+
+/** The tile with further rows of the text, float32 of `length` cells each, coded and pooled as the kernel does. */
+export function grown(
+  tile: Tile,
+  { level, row, col }: TileSpot,
+  from: number,
+  length: number,
+  lines: Float32Array,
+): Tile {
+  const side = Math.ceil(length / 2 ** level);
+  const rows = Math.min(TILE, side - row * TILE);
+  const cols = Math.min(TILE, side - col * TILE);
+  const codes = new Uint8Array(rows * cols);
+  for (let i = 0; i < Math.min(rows, tile.rows); i++) {
+    codes.set(tile.codes.subarray(i * tile.cols, i * tile.cols + Math.min(cols, tile.cols)), i * cols);
+  }
+  const [start, end] = [col * TILE * 2 ** level, Math.min(length, (col + 1) * TILE * 2 ** level)];
+  for (let at = from; at < length; at++) {
+    const i = Math.floor(at / 2 ** level) - row * TILE;
+    if (i < 0 || i >= rows) continue;
+    for (let j = start; j < end; j++) {
+      const weight = lines[(at - from) * length + j] as number;
+      if (Number.isNaN(weight)) continue;
+      const cell = i * cols + Math.floor(j / 2 ** level) - col * TILE;
+      const code = Math.round(Math.min(Math.max(weight, 0), 1) ** 0.25 * 254) + 1;
+      if (code > (codes[cell] as number)) codes[cell] = code;
+    }
+  }
+  return { rows, cols, codes, exact: tile.exact };
 }
 
 function makeCanvas(width: number, height: number): Drawable {

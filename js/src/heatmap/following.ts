@@ -1,0 +1,81 @@
+// A record that grows while the model writes: each event brings the new rows of the chosen head, and the tokens.
+//
+// The pages' own copies of the traits `info`, `tokens` and `first` grow with it, and the tiles that are there get
+// their rows; what was cached of other heads is stale where it touches new rows. At the end the traits say it all.
+import { batch } from "@preact/signals-core";
+import type { HeatTraits, Info, TokenColumns } from "../model";
+import type { Answer, Fields, Wire } from "../wire";
+import type { TileCache } from "./cache";
+import type { Lines } from "./lines";
+
+/** The sides, in tokens, that the picture of a growing text has: it is drawn anew on few occasions only. */
+const STEPS = [1, 1.25, 1.5, 1.75];
+const LEAST = 16;
+
+/** Whether the heatmap follows what a model writes. */
+export const isFollowing = ({ info }: Pick<HeatTraits, "info">): boolean => info.value.following ?? false;
+
+/** The token that is the query while a run is followed and nobody has locked another one. */
+export function newest(traits: HeatTraits): number | null {
+  const { info, query, key } = traits;
+  if (!info.value.following || query.value !== null || key.value !== null) return null;
+  return (info.value.length ?? 0) - 1;
+}
+
+/** Tokens a side of the frame in which a growing text of this length is drawn: the cells stand still in it. */
+export function frameOf(length: number): number {
+  let side = LEAST;
+  while (side * 2 <= length) side *= 2;
+  return STEPS.map((step) => side * step).find((frame) => frame >= length) ?? side * 2;
+}
+
+/** Follows the record that the traits show, until `ends`. */
+export function followRuns(
+  traits: HeatTraits,
+  wire: Wire,
+  { cache, lines }: { readonly cache: TileCache; readonly lines: Lines },
+  ends: AbortSignal,
+): void {
+  const grow = ({ content, buffers }: Answer): void => {
+    const { record, from, length } = content as { record?: string; from: number; length: number };
+    const info = traits.info.peek();
+    const known = info.length ?? 0;
+    if (record !== info.record || length <= known) return;
+    if (from > known) return void ask(info);
+    const tokens = joined(traits.tokens.peek(), content["tokens"] as TokenColumns, from);
+    const [rows, first] = buffers;
+    const floats = new Float32Array(rows?.slice().buffer ?? new ArrayBuffer(0));
+    batch(() => {
+      const { layer, head, variant } = content;
+      cache.grow(`${record}|${variant}|${layer}|${head}`, from, length, floats);
+      if (floats.length > 0) {
+        const line = floats.slice(-length);
+        lines.put({ record, variant, layer, head, query: length - 1 }, line);
+      }
+      lines.drop("key");
+      traits.override("info", { ...info, length, first_level: content["first_level"] as number });
+      traits.override("tokens", tokens);
+      if (first) {
+        traits.override("first", first.slice());
+        traits.override("firstName", `${record}|${variant}|1`);
+      }
+    });
+  };
+
+  /** A page that came late, or missed an event: all the tokens that it lacks, and the tiles anew. */
+  const ask = (info: Info): void => {
+    const body: Fields = { record: info.record, from: info.length };
+    wire.request("grown", body, { signal: ends }).then(grow, () => undefined);
+  };
+
+  wire.onEvent("grown", grow, ends);
+}
+
+/** The tokens up to `from`, and those that have come. */
+function joined(old: TokenColumns, tail: TokenColumns, from: number): TokenColumns {
+  return {
+    ...tail,
+    pieces: [...(old.pieces ?? []).slice(0, from), ...(tail.pieces ?? [])],
+    ids: [...(old.ids ?? []).slice(0, from), ...(tail.ids ?? [])],
+  };
+}

@@ -1,5 +1,6 @@
 // The tokens as running text, coloured by weight. Passages near the window are spans, one a token; far ones are
 // plain text. Elements are changed by hand: 32,768 tokens are recoloured at every hover.
+import { signal } from "@preact/signals-core";
 import { follow, h, onEnd } from "../dom";
 import type { TokenColumns } from "../model";
 import { parseRgb } from "../theme";
@@ -33,6 +34,7 @@ export function mountFlow(panels: Panels): HTMLElement {
   let blocks: HTMLElement[] = [];
   let weights: Float32Array | undefined;
   let shades: Tint[] = [];
+  const drawn = signal(0); // goes up whenever the tokens have changed
   const marked = new Map<string, Element | undefined>();
   let active = 0; // the token under the keys
 
@@ -254,7 +256,11 @@ export function mountFlow(panels: Panels): HTMLElement {
     const tokens = traits.tokens.value;
     const { pieces: now = [], groups = null, special: marks = [] } = tokens;
     if (now === pieces) return;
-    if (isFollowing(traits) && length() > 0 && now.length > length()) return grow(tokens);
+    if (isFollowing(traits) && length() > 0 && now.length > length()) {
+      grow(tokens);
+      drawn.value = drawn.peek() + 1;
+      return;
+    }
     near.disconnect();
     pieces = now;
     special = new Set(marks);
@@ -268,6 +274,7 @@ export function mountFlow(panels: Panels): HTMLElement {
     if (blocks.length === 0) host.textContent = traits.text.peek(); // until it is in tokens
     open(0);
     for (const block of blocks) near.observe(block);
+    drawn.value = drawn.peek() + 1;
   });
   follow(() => {
     const [accent, ground] = [parseRgb(theme.value.accent) ?? GREY, parseRgb(theme.value.paper) ?? GREY];
@@ -285,8 +292,9 @@ export function mountFlow(panels: Panels): HTMLElement {
     const { direction, layer, head, hideSink, info, status } = traits;
     const fixed = lockedToken(traits);
     const token = fixed ?? pointed.value ?? newest(traits);
-    void [layer.value, head.value, hideSink.value, info.value, traits.tokens.value];
+    void [layer.value, head.value, hideSink.value, info.value, drawn.value];
     const there = status.value === "ready" || status.value === "closed"; // a record outlives its model
+    if (token !== null && token >= length() && isFollowing(traits)) return; // it is drawn in a moment
     if (token === null || token >= length() || !there) return show();
     const line = lines.peek(token, direction.value);
     if (line) return show(line);

@@ -9,7 +9,18 @@ from tests.benchmarks.options import Options
 from tests.benchmarks.targets import Figures
 from tests.benchmarks.timing import Sample
 
-PARTS = ("record", "peers", "browser", "reruns", "generation", "effects", "playground", "search", "long")
+PARTS = (
+    "record",
+    "peers",
+    "browser",
+    "reruns",
+    "generation",
+    "effects",
+    "following",
+    "playground",
+    "search",
+    "long",
+)
 
 
 def measure(part: str, options: Options) -> tuple[Figures, str]:

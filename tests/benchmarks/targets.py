@@ -77,6 +77,8 @@ ROWS = [
     Row("scoring 512 tokens", "score.ours", "s", "score.forward", "plain forward pass"),
     Row("a token beside reading the weights once", "token.ours", "ms", "token.weights",
         "the sum of all weights"),
+    Row("writing 64 tokens while a heatmap follows, no page", "follow.followed", "s", "follow.alone",
+        "nobody follows", ratio=1 / 0.90),
     Row("effects of all heads on a token after 64", "effects.ours", "s", "effects.passes",
         "as many single forward passes", ratio=0.25),
     Row("effects of all heads on a text of 64 tokens", "effects.text", "s", "effects.passes",

@@ -12,7 +12,7 @@ from gptwidgets.errors import ClosedError
 from gptwidgets.kernel import captions
 from gptwidgets.kernel.gpt import GPT
 from gptwidgets.kernel.record import AttentionRecord
-from gptwidgets.widgets import opening, service
+from gptwidgets.widgets import explaining, opening, service
 from gptwidgets.widgets.display import Displayed
 from gptwidgets.widgets.following import Following
 from gptwidgets.widgets.intervening import Intervening
@@ -199,6 +199,7 @@ class AttentionHeatmap(Following, Intervening, Displayed, Shared):
             **self._score_requests(),
             **self._follow_requests(),
             **self._intervening_requests(),
+            **explaining.requests(self),
         }
 
     def _on_hello(self, _request: dict[str, Any], _buffers: Any) -> Reply:

@@ -311,7 +311,7 @@ class Growing:
     def _compact(self) -> None:
         """Gives the room behind the last row back."""
         with self._lock:
-            if self._closed or self.reason or self._room <= 1.25 * self.length:
+            if not self._layers or self._room <= 1.25 * self.length:  # nothing, or recorded anew as a whole
                 return
             self._room = self.length
             self._layers = {number: self._roomier(qk, qk) for number, qk in self._layers.items()}

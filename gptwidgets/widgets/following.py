@@ -159,8 +159,8 @@ class Following(Recording):
             >>> heat.follow(play)      # doctest: +SKIP
             >>> play.run()             # doctest: +SKIP
         """
-        followers = getattr(source, "followers", None)
-        if not isinstance(source, Stream) and followers is None:
+        followers: list[Any] = getattr(source, "followers", [])
+        if not isinstance(source, Stream) and not hasattr(source, "followers"):
             raise TypeError(
                 f"A heatmap follows a Playground or a gpt.stream(…), not {type(source).__name__}."
             )
@@ -176,7 +176,11 @@ class Following(Recording):
             def begin(stream: Stream) -> None:
                 follow.begin(stream, sequence if sequence < len(stream.seeds) else 0)
 
-            follow = Follow(self, lambda _: followers.remove(begin) if begin in followers else None)
+            def end(_: Follow) -> None:
+                if begin in followers:
+                    followers.remove(begin)
+
+            follow = Follow(self, end)
             followers.append(begin)
         self._follows.append(follow)
         return follow

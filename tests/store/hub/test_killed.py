@@ -110,6 +110,14 @@ def test_killed_at_any_point_it_is_old_or_new_and_nothing_finished_is_fetched_tw
     assert resumed >= 3
 
 
+def ended(process):
+    """Whether a process is gone, or waits only for somebody to ask how it ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 @pytest.mark.parametrize("whom", ["parent", "child"])
 def test_the_real_processes_killed_half_way(sharded, processes, home, tmp_path, whom):
@@ -119,16 +127,19 @@ def test_the_real_processes_killed_half_way(sharded, processes, home, tmp_path, 
     parent = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE)
     parts, made = (home / "models" / ".tiny.part" / part for part in ("parts", "model"))
     finished = {"config.json", "model.safetensors.index.json", "model-0.safetensors", "model-1.safetensors"}
-    until(lambda: made.exists() and finished <= set(names(made)), 60)
+    assert sharded.reached.wait(60)
+    until(lambda: finished <= set(names(made)), 60)
     until(lambda: any(part.stat().st_size == 65_536 for part in parts.glob("*")), 60)  # a chunk
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    if not children.exists():
+        parent.kill()
+        pytest.skip("needs /proc")
+    child = int(children.read_text().split()[0])
     if whom == "parent":
         parent.kill()
+        until(lambda: ended(child))  # it ends when its parent does, a moment later
     else:
-        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-        if not children.exists():
-            parent.kill()
-            pytest.skip("needs /proc")
-        os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+        os.kill(child, signal.SIGKILL)
     said = parent.communicate(timeout=30)[1].decode()
     if whom == "child":
         assert "The system ended the fetching of tiny, from outside or for want of memory; what was" in said

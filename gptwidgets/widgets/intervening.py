@@ -15,7 +15,7 @@ import traitlets as t
 from gptwidgets.errors import Cancelled, ClosedError, OutOfMemory
 from gptwidgets.kernel.intervention import NOTHING, Intervention
 from gptwidgets.widgets.changes import Cut, HeadsOff
-from gptwidgets.widgets.controls import Controls
+from gptwidgets.widgets.effects import Effects
 from gptwidgets.widgets.measuring import MAP
 from gptwidgets.widgets.recording import PLACES
 from gptwidgets.widgets.run import Run, in_full
@@ -34,7 +34,7 @@ STEPS_BACK = 100
 POLL = 0.05  # seconds
 
 
-class Intervening(Controls):
+class Intervening(Effects):
     """The part of a widget that changes the model that it shows."""
 
     heads_off = HeadsOff(help='Heads switched off: [layer, head] each; also as "L18H6".').tag(sync=True)
@@ -101,7 +101,8 @@ class Intervening(Controls):
 
         Args:
             k: how many.
-            by: a score: "induction", which is measured first where it was not, "entropy", "first" …
+            by: a score: "induction", which is measured first where it was not, "entropy", "first" …; of
+                "effect" (see `head_effects`) the heads that speak most for the word, the lowest ones.
 
         Returns:
             The widget itself.
@@ -123,11 +124,12 @@ class Intervening(Controls):
             self._take_induction(None)
             table = self._table
         if by not in table:
-            raise ValueError(f"The heads have no score “{by}” yet.")
+            raise ValueError(f"The heads have no score “{by}” yet: heat.head_effects() measures effects.")
         known = table[by].dropna()
         if not isinstance(k, int) or not 1 <= k <= len(known):
             raise ValueError(f"k is a number of heads from 1 to {len(known)}, not {k!r}.")
-        highest = [(int(layer), int(head)) for layer, head in known.nlargest(k).index]
+        strongest = known.nsmallest(k) if by == "effect" else known.nlargest(k)  # what speaks for the word
+        highest = [(int(layer), int(head)) for layer, head in strongest.index]
         self.heads_off = [*self.heads_off, *highest]
         return self
 
@@ -248,6 +250,7 @@ class Intervening(Controls):
     def _begin(self, text: Any) -> None:
         if self._read is not None and not _same(text, self._read):
             self._forget_steps()
+            self._effects = None
             self._say(cut=[])  # those were between places of another text
         if "cut" in self._pending:
             self._say(cut=self.traits()["cut"]._validate(self, self._pending.pop("cut")))
@@ -338,7 +341,7 @@ class Intervening(Controls):
             self.undo()
             return Reply()
 
-        return {"undo": undo, **self._control_requests()}
+        return {"undo": undo, **self._effect_requests()}
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -25,7 +25,7 @@ def sendable(text: str, _widget: object) -> str:
 class Looks(BaseWidget):
     """The traits that the browser and Python both write, with their checks."""
 
-    SCORES = ("entropy", "distance", "first", "previous", "same", "induction")
+    SCORES = ("entropy", "distance", "first", "previous", "same", "induction", "effect")
 
     text = t.Unicode("", help="What the GPT reads. Setting it records anew; the latest text wins.").tag(
         sync=True, to_json=sendable
@@ -61,6 +61,9 @@ class Looks(BaseWidget):
     ).tag(sync=True)
     sort = t.Enum(
         ["", *SCORES], "", help="Score by which the grid is sorted; empty for the model's own order."
+    ).tag(sync=True)
+    color = t.Enum(
+        ["", *SCORES], "", help="Score whose value tints the grid's cells; empty for their pictures."
     ).tag(sync=True)
     descending = t.Bool(True, help="Largest score first.").tag(sync=True)
     filter = Filter(help="Heads shown: [score, smallest, largest] (None: no limit); [] for all.").tag(

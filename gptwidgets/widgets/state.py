@@ -10,7 +10,8 @@ from gptwidgets.widgets.saved import VERSION, all_or_nothing, checked_state
 
 CHANGES = ("heads_off", "ablation", "compare", "switching")
 LOOKS = (
-    *("title", "height", "presentation", "scale", "colormap", "sort", "descending", "filter", "aggregates"),
+    *("title", "height", "presentation", "scale", "colormap", "sort", "color", "descending"),
+    *("filter", "aggregates"),
     *CHANGES,
 )
 

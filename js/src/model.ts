@@ -10,7 +10,7 @@ export type Which = number | "mean" | "max";
 export type Direction = "from" | "to";
 export type Scale = "linear" | "sqrt" | "log";
 export type Colormap = "auto" | "viridis" | "cividis" | "magma" | "grey";
-export type Sort = "" | "entropy" | "distance" | "first" | "previous" | "same" | "induction";
+export type Sort = "" | "entropy" | "distance" | "first" | "previous" | "same" | "induction" | "effect";
 export type Status = "empty" | "loading" | "recording" | "ready" | "error" | "closed";
 /** First query, first key, number of queries, number of keys, in tokens; [] is the whole head. */
 export type View = readonly [] | readonly [number, number, number, number];
@@ -127,6 +127,7 @@ export interface Written {
   colormap: Colormap;
   hideSink: boolean;
   sort: Sort;
+  color: Sort;
   descending: boolean;
   filter: Filter;
   aggregates: boolean;
@@ -186,6 +187,7 @@ const written = (): Written => ({
   colormap: "auto",
   hideSink: true,
   sort: "",
+  color: "",
   descending: true,
   filter: [],
   aggregates: false,

@@ -118,6 +118,11 @@ function finder({ traits, ask }: Panels): Child {
             highest(traits, Number((count as HTMLInputElement).value), by.peek()),
           )
         : button("Measure it first", () => ask("induction")),
+    h("span.gw-push"),
+    button("Effect of each head", () => {
+      traits.color.value = "effect";
+      ask("effects");
+    }),
   );
 }
 

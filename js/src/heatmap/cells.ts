@@ -1,7 +1,17 @@
 // Draws the overview: thumbnails on a canvas that stands still while the drawing scrolls under it.
+import { makePalette } from "../color";
 import type { Which } from "../model";
 import { score } from "./format";
-import { type Cell, type Layout, nameOf, paint, type Rect, rectOf, visible } from "./layout";
+import {
+  type Cell,
+  type Layout,
+  nameOf,
+  paint,
+  type Rect,
+  rectOf,
+  column as scoresOf,
+  visible,
+} from "./layout";
 import type { Panels } from "./panels";
 import { isOff } from "./switching";
 
@@ -57,6 +67,7 @@ export function drawCells(canvas: HTMLCanvasElement, panels: Panels, layout: Lay
   fill(line, 0.16, () => true);
   context.globalCompositeOperation = "source-over";
   fill(paper, 0.85, (cell) => !cell.kept);
+  tint(context, panels, shown);
   strike(context, panels, shown);
   if (layout.cells[chosen]) {
     const box = rectOf(layout, chosen);
@@ -66,6 +77,26 @@ export function drawCells(canvas: HTMLCanvasElement, panels: Panels, layout: Lay
   }
   if (layout.ranked) drawCaptions(context, panels, layout, [from, to, chosen]);
   else if (layout.cells.length > 0) drawSides(context, panels, layout, { width, height, dx, dy, chosen });
+}
+
+/** Cells in the colour of a score, as far as it is known; an effect has two sides. */
+function tint(
+  context: CanvasRenderingContext2D,
+  { traits, palette }: Panels,
+  shown: readonly (readonly [Cell, Rect])[],
+): void {
+  const name = traits.color.peek();
+  const values = name ? scoresOf(traits.scores.peek(), name) : new Map<string, number>();
+  const most = Math.max(...[...values.values()].filter(Number.isFinite).map(Math.abs));
+  if (!(most > 0)) return;
+  const { dark, colormap } = palette.peek();
+  const colors = makePalette({ colormap, scale: "linear", dark, signed: name === "effect", vmax: 1 });
+  for (const [{ layer, head }, { x, y, width, height }] of shown) {
+    const value = values.get(`${layer}:${head}`) ?? Number.NaN;
+    if (Number.isNaN(value)) continue;
+    context.fillStyle = colors.css(value / most);
+    context.fillRect(x, y, width, height);
+  }
 }
 
 /** Heads that are switched off: faint, and struck through. */

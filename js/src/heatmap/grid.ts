@@ -122,6 +122,8 @@ export function grid(panels: Panels): Child {
       thumbs.version.value,
       traits.hideSink.value,
       traits.headsOff.value,
+      traits.color.value,
+      traits.scores.value,
     ];
     draw();
   });
@@ -149,6 +151,7 @@ export function grid(panels: Panels): Child {
 
 const WORDS: Record<string, string> = {
   entropy: "entropy, bits",
+  effect: "effect, nats",
   distance: "mean distance",
   first: "on the first token",
   previous: "on the previous token",

@@ -20,6 +20,7 @@ const ORDERS: Options<Sort> = [
   ["previous", "by previous token"],
   ["same", "by same token"],
   ["induction", "by induction"],
+  ["effect", "by effect"],
 ];
 
 export function overview(panels: Panels): Child {
@@ -70,14 +71,18 @@ function sorting({ traits, ask }: Panels): Signal<Sort> {
     },
     set value(name: Sort) {
       traits.sort.value = name;
-      traits.descending.value = name !== "entropy";
+      traits.descending.value = name !== "entropy" && name !== "effect";
       if (name === "induction" && !traits.scores.peek().induction) ask("induction");
     },
   } as Signal<Sort>;
 }
 
 function sheet({ traits }: Panels): Child {
-  const { scores, filter, sort, aggregates } = traits;
+  const { scores, filter, sort, color, aggregates } = traits;
+  const tints = (): Options<Sort> => [
+    ["", "nothing"],
+    ...measures(traits).map((one) => [one, one] as [Sort, string]),
+  ];
   const name = (): string => filter.value[0] ?? (sort.value || scores.value.columns?.[0] || "");
   const range = (of: string): [number, number] => {
     const values = [...column(scores.value, of).values()].filter(Number.isFinite);
@@ -112,6 +117,7 @@ function sheet({ traits }: Panels): Child {
   return h(
     "div.gw-form",
     {},
+    h("div.gw-bar", {}, "Tint by", pick("Score to tint the cells by", color, tints)),
     toggle("Means and maxima", "Further rows and columns: over heads, over layers", aggregates),
     h(
       "div.gw-bar",
@@ -139,10 +145,13 @@ function marks({ traits, ask, arrangement }: Panels): Child {
   const kept = cells.filter((cell) => cell.kept).length;
   return [
     ((traits.sort.value !== "" && !ranked) || lacks(traits, traits.filter.value[0])) &&
-      h("span", {}, "measuring…"),
+      h("span", {}, traits.sort.value === "effect" ? "effects are not measured yet" : "measuring…"),
     traits.filter.value.length > 0 && h("span", {}, `${whole(kept)} heads left`),
     !ranked && shared > 0 && shared < heads && h("span", {}, h("i.gw-bracket"), "shared keys"),
     !ranked && windows.some(Boolean) && h("span", {}, h("i.gw-dots"), "sliding window"),
+    traits.color.value === "effect" &&
+      measures(traits).includes("effect") &&
+      h("span", {}, "effect, nats: blue spoke for the word"),
     traits.status.value === "ready" && traits.progress.value.stage
       ? h(
           "span",

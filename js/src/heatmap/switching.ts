@@ -30,9 +30,10 @@ export function flip(traits: HeatTraits, layer: Which, head: Which): void {
 /** Switches off the k heads with the highest score, besides those that are off. */
 export function highest(traits: HeatTraits, k: number, by: string): void {
   const off = traits.headsOff.peek();
+  const sign = by === "effect" ? -1 : 1; // below zero a head speaks for the word
   const best = [...column(traits.scores.peek(), by)]
     .filter(([, value]) => Number.isFinite(value))
-    .sort(([, one], [, other]) => other - one)
+    .sort(([, one], [, other]) => sign * (other - one))
     .slice(0, k)
     .map(([name]) => name.split(":").map(Number) as unknown as HeadOff)
     .filter(([layer, head]) => !isOff(off, layer, head));

@@ -71,20 +71,32 @@ export function paintCrosshair(on: Canvas2D, scene: Scene, { row, col }: Hover):
 
 /** A token's label on a ground of its own, beside its row or under its column (`across`). */
 function badge(on: Canvas2D, scene: Scene, token: number, across: boolean, ground: string): void {
-  const { plot, bottom, room, type, font, theme } = scene;
+  const { plot, bottom, room, type, font, theme, ratio } = scene;
   const text = nameOf(scene, token, across ? type * 14 : room.left - GAP - 6);
-  const width = scene.measure.width(text, font) + 8;
+  const width = Math.ceil(scene.measure.width(text, font)) + 8;
   const height = type + 6;
   const x = across
     ? limit(scene.x(token + 0.5) - width / 2, 0, scene.width - width)
     : plot.x - GAP + 4 - width;
   const y = across ? bottom + GAP - 2 : limit(scene.y(token + 0.5) - height / 2, 0, scene.height - height);
-  on.fillStyle = ground;
-  on.beginPath();
-  on.roundRect(x, y, width, height, 3);
-  on.fill();
-  on.font = font;
-  write(on, text, [x + width / 2, y + height / 2 + 0.5], "center", theme.paper);
+  // Words on a canvas that stands in the page make the browser first work out the page's styles, for 2 ms and more
+  // in the middle of a frame. On a canvas beside the page they do not.
+  const beside = new OffscreenCanvas(Math.ceil(width * ratio), Math.ceil(height * ratio));
+  const pen = beside.getContext("2d") as OffscreenCanvasRenderingContext2D;
+  pen.scale(ratio, ratio);
+  pen.fillStyle = ground;
+  pen.beginPath();
+  pen.roundRect(0, 0, width, height, 3);
+  pen.fill();
+  pen.font = font;
+  write(pen, text, [width / 2, height / 2 + 0.5], "center", theme.paper);
+  on.drawImage(
+    beside,
+    Math.round(x * ratio) / ratio,
+    Math.round(y * ratio) / ratio,
+    beside.width / ratio,
+    beside.height / ratio,
+  );
 }
 
 function sees({ region }: Scene, token: number, across: boolean): boolean {

@@ -12,7 +12,7 @@ export function stroke(on: Canvas2D, color: string, ...points: readonly number[]
 
 /** Text that stands at a point: its left end, middle or right end on x, its middle on y. */
 export function write(
-  on: Canvas2D,
+  on: Canvas2D | OffscreenCanvasRenderingContext2D,
   text: string,
   [x, y]: readonly [number, number],
   align: CanvasTextAlign,

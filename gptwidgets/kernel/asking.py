@@ -25,6 +25,8 @@ class Asking(Intervening):
     @property
     def can(self) -> frozenset[str]:
         """What may be asked of it, in words such as "ids", "logits", "alternatives", "chat"."""
+        if not self.causal:
+            return frozenset({"ids", "attention", "interventions", "fill"})
         can = {"text", "ids", "logits", "alternatives", "score", "beams", "attention", "interventions"}
         can |= {"seed", "n"}
         return frozenset(can | ({"chat"} if getattr(self._tokenizer, "chat_template", None) else set()))
@@ -33,6 +35,11 @@ class Asking(Intervening):
         """Why something is not in `can`, in a sentence; "" for what is."""
         if what in self.can:
             return ""
+        if not self.causal:
+            return (
+                f"{self.name} reads both ways and does not write; it fills gaps (gpt.fill_mask), and what it "
+                "looks at can be seen (gw.AttentionHeatmap)."
+            )
         if what == "chat":
             return f"{self.name} has no chat template: it continues texts."
         return f"{self.name} knows nothing of “{what}”."
@@ -78,6 +85,26 @@ class Asking(Intervening):
             logits = reader.begin(ids)[0].float().cpu().numpy().copy()
             reader.close([ids])
         return logits
+
+    def fill_mask(self, text: Any, k: int = 5) -> pd.DataFrame:
+        """What an encoder such as BERT puts into the gaps of a text.
+
+        Args:
+            text: a string with the tokenizer's mask token ("[MASK]" for BERT) in each gap; or ids.
+            k: how many tokens for each gap.
+
+        Returns:
+            DataFrame, MultiIndex (position, rank), columns token, id, prob, logprob (nats).
+
+        Raises:
+            TextError: no gap; or a GPT, which writes on and fills nothing.
+
+        Example:
+            >>> bert.fill_mask("Paris is the capital of [MASK].")       # doctest: +SKIP
+        """
+        from gptwidgets.kernel.filling import fill
+
+        return fill(self, text, count("k", k, 1, self.vocabulary_size))
 
     def score(
         self, text: Any, *, progress: Progress | None = None, cancel: CancelToken | None = None
@@ -149,6 +176,8 @@ class Asking(Intervening):
         """Checked ids; with `room` such that at least one token more fits into the context."""
         from gptwidgets.kernel.encoding import encode
 
+        if not self.causal:
+            raise TextError(self.cannot("text"))
         with self._tokenizer_lock:
             ids = encode(prompt, self._tokenizer, self.vocabulary_size, name=self.name, reply=reply)
         limit = self.context_length

@@ -182,6 +182,7 @@ class Attachment:
         kind: "interface" (queries and keys are recorded) or "hooks" (whole matrices of weights are).
         layers: the real numbers of the layers that have softmax attention.
         chunked: whether long texts may be recorded in chunks.
+        causal: whether no token looks at a later one.
         flat: a layer's work on a token apart from attention, in keys that the token could look at meanwhile.
         notes: what a reader should know about this model's records.
     """
@@ -190,6 +191,7 @@ class Attachment:
         self.kind: Literal["interface", "hooks"] = "interface"
         self.layers: tuple[int, ...] = ()
         self.chunked = True
+        self.causal = True
         self.flat = 1.0
         self.notes: list[str] = []
         self._switch = ExitStack()

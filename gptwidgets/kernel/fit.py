@@ -13,6 +13,7 @@ import torch
 from gptwidgets.errors import DoesNotFitError, UnsupportedModelError
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel.needs import Habits, Needs, opening, reckon
+from gptwidgets.kernel.refusals import auto_class
 from gptwidgets.kernel.shape import Shape
 
 if TYPE_CHECKING:
@@ -24,11 +25,9 @@ def count_parameters(config: PretrainedConfig) -> int:
 
     The model is built on the meta device, which takes no memory and well under a second.
     """
-    from transformers import AutoModelForCausalLM
-
     try:
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(
+            model = auto_class(config).from_config(
                 config, trust_remote_code=False, attn_implementation="eager"
             )
     except (ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError) as error:

@@ -12,7 +12,7 @@ from gptwidgets.kernel import device as devices
 from gptwidgets.kernel import fit
 from gptwidgets.kernel.checkpoint import checkpoint_dtype
 from gptwidgets.kernel.forgetting import forget_frames
-from gptwidgets.kernel.refusals import check_config, check_files, read_config
+from gptwidgets.kernel.refusals import auto_class, check_config, check_files, read_config
 from gptwidgets.kernel.worker import Report
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def load_folder(
         UnknownModelError, UnsafeModelError, UnsupportedModelError, DoesNotFitError, OutOfMemory: each says
             what to do.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     from gptwidgets.kernel.gpt import GPT
 
@@ -67,7 +67,7 @@ def load_folder(
     )
     with devices.memory_in_words(sentence):
         with in_words(name), _silent_bars():
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = auto_class(config).from_pretrained(
                 folder,
                 config=config,
                 dtype=what,

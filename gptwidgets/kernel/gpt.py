@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class GPT(Investigating):
     """A decoder-only transformer with its tokenizer, ready to be looked into. Made by `gw.load()`.
 
+    An encoder such as BERT can be looked into, too: all that reads attention is the same; it does not write.
+
     Attributes:
         name: what it was loaded as.
         why: a sentence: on which device it is, in which arithmetic, and why.

@@ -37,7 +37,7 @@ class Held:
         """Takes a loaded transformers model over.
 
         Args:
-            model: a causal language model.
+            model: a causal language model, or an encoder.
             tokenizer: its tokenizer; without one only ids can be read.
             name: what to call it.
             why: a sentence about device and dtype.
@@ -62,6 +62,7 @@ class Held:
         self._device, self._dtype = where.device, where.dtype
         attachment = attach(model)
         self._attention_layers = attachment.layers
+        self._causal = attachment.causal
         self._held: tuple[PreTrainedModel, Attachment] | None = (model, attachment)
         self._detach = weakref.finalize(self, attachment.detach)  # also where nobody calls close()
         self._detach.atexit = False  # a recording that still runs then would no longer see that it shall stop
@@ -130,6 +131,11 @@ class Held:
     def attention_layers(self) -> tuple[int, ...]:
         """The real numbers of the layers that have attention heads; a hybrid model has others, too."""
         return self._attention_layers
+
+    @property
+    def causal(self) -> bool:
+        """Whether no token looks at a later one, as in every GPT; not in an encoder such as BERT."""
+        return self._causal
 
     @property
     def context_length(self) -> int | None:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gptwidgets.errors import UnknownModelError, UnsafeModelError, UnsupportedModelError
+from gptwidgets.kernel.shape import get
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
 # Mixers without attention weights; what mixes both (hybrids) is judged by the recorder, layer by layer.
 WITHOUT_ATTENTION = frozenset({"falcon_mamba", "mamba", "mamba2", "rwkv", "xlstm"})
-# In transformers' list of causal models, but bidirectional or the half of a pair by nature.
-NOT_GPTS = frozenset({"bart", "bert", "electra", "mbart", "pegasus", "roberta", "xlm-roberta"})
+# In transformers' list of causal models, but the half of a pair by nature; and those that read both ways.
+PAIRS = frozenset({"bart", "mbart", "pegasus"})
+BOTH_WAYS = frozenset({"bert", "electra", "roberta", "xlm-roberta"})
 DEPTHS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 MOST_LAYERS = 1000
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -47,12 +49,12 @@ def check_config(config: dict[str, Any], name: str) -> None:
 
     Raises:
         UnsafeModelError: it wants code of its own to be run.
-        UnsupportedModelError: no GPT, or one without softmax attention, or unknown to transformers.
+        UnsupportedModelError: no language model, no softmax attention, or unknown to transformers.
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
 
     kind = config["model_type"]
-    if kind not in KNOWN:
+    if kind not in KNOWN and not is_encoder(config):
         if config.get("auto_map"):
             raise UnsafeModelError(
                 f"{name} wants to run Python code of its own (auto_map in its config.json), which gptwidgets "
@@ -67,15 +69,36 @@ def check_config(config: dict[str, Any], name: str) -> None:
             f'{name} is a "{kind}", which works without softmax attention: '
             "there are no attention weights to show."
         )
-    if kind in NOT_GPTS:
+    if kind in PAIRS or config.get("is_encoder_decoder"):
         raise UnsupportedModelError(
-            f'{name} is a "{kind}", not a GPT (a decoder-only causal language model).'
+            f'{name} is a "{kind}", an encoder with a decoder; what can be shown are GPTs (decoders alone) '
+            "and encoders like BERT."
         )
     layers = max((n for key in DEPTHS if isinstance(n := config.get(key), int)), default=0)
     if layers > MOST_LAYERS:  # already the empty model, whose parameters are counted, would take minutes
         raise UnsupportedModelError(
             f"The config.json of {name} speaks of {layers:,} layers, which no model has; get it again."
         )
+
+
+def is_encoder(config: Any) -> bool:
+    """Whether it reads both ways and fills gaps, as BERT does, instead of writing on.
+
+    Args:
+        config: a configuration, or the dictionary that a config.json holds.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED
+
+    kind, decoder = get(config, "model_type"), get(config, "is_decoder", default=False)
+    return kind in MASKED and (kind in BOTH_WAYS or kind not in CAUSAL) and not decoder
+
+
+def auto_class(config: Any) -> Any:
+    """What makes the model of a configuration: with a head that writes, or with one that fills gaps."""
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+
+    return AutoModelForMaskedLM if is_encoder(config) else AutoModelForCausalLM
 
 
 def check_files(files: Sequence[str], name: str) -> None:

@@ -38,7 +38,7 @@ def check(model: Any, attachment: Attachment) -> None:
         raise UnsupportedModelError(f"{kind} models have no softmax attention; there is nothing to show.")
     if getattr(model.config, "is_encoder_decoder", False):
         raise UnsupportedModelError(
-            f"{kind} is an encoder with a decoder; only decoders (GPTs) can be shown."
+            f"{kind} is an encoder with a decoder; only GPTs and encoders alone can be shown."
         )
     # another GPT may have switched heads off in this model
     with torch.no_grad(), prefill.evaluation(model), holding.within(None):
@@ -48,6 +48,7 @@ def check(model: Any, attachment: Attachment) -> None:
             raise UnsupportedModelError(
                 f"No attention weights came out of this {kind} model; it cannot be shown."
             )
+        attachment.causal = not any(bool(w.triu(1).any()) for w in truth.values())
         why = _record(model, text, truth, hidden, attachment) if model._can_set_attn_implementation() else ""
         if why is None:
             return

@@ -59,7 +59,7 @@ def test_remote_code_is_never_run(folder, monkeypatch):
     [
         ("mamba", "without softmax attention"),
         ("rwkv", "without softmax attention"),
-        ("bert", "not a GPT"),
+        ("bart", "an encoder with a decoder"),
         ("t5", "does not know as a causal language model"),
         ("of_tomorrow", "update transformers"),
     ],

@@ -19,6 +19,7 @@ def checked_engine(engine: Any) -> Any:
     Raises:
         TypeError: it is no GPT.
         ClosedError: it was closed.
+        TextError: it is an encoder, which does not write.
     """
     if engine is None or not all(hasattr(engine, name) for name in ASKED):
         raise TypeError(
@@ -26,6 +27,8 @@ def checked_engine(engine: Any) -> Any:
         )
     if engine.closed:
         raise ClosedError(f"{engine.name} is closed; {again(engine)}.")
+    if not getattr(engine, "causal", True):
+        raise TextError(engine.cannot("text"))
     return engine
 
 

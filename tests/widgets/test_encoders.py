@@ -1,4 +1,4 @@
-"""An encoder in the widgets: its attention is shown to both sides; a playground says that it does not write."""
+"""An encoder in the widgets: its attention is shown to both sides, and a playground refuses it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 // It has a canvas of its own, so that hovering paints no cell again.
 import { GAP } from "./axes";
 import { showsNumbers } from "./paint";
-import { type Canvas2D, stroke, write } from "./pen";
+import { type Canvas2D, makeCanvas, penOf, stroke, write } from "./pen";
 import { nameOf, type Scene } from "./scene";
 import type { Hover } from "./types";
 import { type Box, limit } from "./viewport";
@@ -81,8 +81,9 @@ function badge(on: Canvas2D, scene: Scene, token: number, across: boolean, groun
   const y = across ? bottom + GAP - 2 : limit(scene.y(token + 0.5) - height / 2, 0, scene.height - height);
   // Words on a canvas that stands in the page make the browser first work out the page's styles, for 2 ms and more
   // in the middle of a frame. On a canvas beside the page they do not.
-  const beside = new OffscreenCanvas(Math.ceil(width * ratio), Math.ceil(height * ratio));
-  const pen = beside.getContext("2d") as OffscreenCanvasRenderingContext2D;
+  const beside = makeCanvas(Math.ceil(width * ratio), Math.ceil(height * ratio));
+  const pen = penOf(beside);
+  if (!pen) return;
   pen.scale(ratio, ratio);
   pen.fillStyle = ground;
   pen.beginPath();

@@ -1,5 +1,6 @@
 // One tile: coded weights, and their colours once somebody looks.
 import { colour, type Palette } from "../color";
+import { type Beside, makeCanvas, penOf } from "./pen";
 import { TILE, type TileSpot } from "./viewport";
 
 export interface Tile {
@@ -11,11 +12,9 @@ export interface Tile {
   readonly exact: boolean;
 }
 
-type Drawable = OffscreenCanvas | HTMLCanvasElement;
-
 /** A tile in the cache, with its picture in the colours of the palette that drew it last. */
 export interface Kept extends Tile {
-  image: Drawable | undefined;
+  image: Beside | undefined;
   imageOf: string; // the palette's name
 }
 
@@ -33,7 +32,7 @@ export function imageOf(tile: Tile, palette: Palette): CanvasImageSource | undef
   const kept = tile as Kept;
   if (kept.image && kept.imageOf === palette.name) return kept.image;
   kept.image ??= makeCanvas(tile.cols, tile.rows);
-  const context = kept.image.getContext("2d") as OffscreenCanvasRenderingContext2D | null;
+  const context = penOf(kept.image);
   if (!context) return undefined;
   const data = context.createImageData(tile.cols, tile.rows);
   colour(tile.codes, palette.lut, new Uint32Array(data.data.buffer));
@@ -82,12 +81,4 @@ export function grown(
     }
   }
   return { rows, cols, codes, exact: tile.exact };
-}
-
-function makeCanvas(width: number, height: number): Drawable {
-  if (typeof OffscreenCanvas !== "undefined") return new OffscreenCanvas(width, height);
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  return canvas;
 }

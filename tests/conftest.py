@@ -8,6 +8,11 @@ import pytest
 BROWSER = Path(__file__).with_name("e2e")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--device cuda`: what tests/kernel/test_on_device.py runs on."""
+    parser.addoption("--device", default="cpu", help="the device of tests/kernel/test_on_device.py")
+
+
 def pytest_configure() -> None:
     """Tests interrupt as a person does, also where they run in the background, which ignores that."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

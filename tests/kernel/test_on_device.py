@@ -1,4 +1,4 @@
-"""The engine on the device that `pytest --device` names (the CPU by default), against transformers' eager attention.
+"""The engine on the device that `pytest --device` names (the CPU by default), against eager attention.
 
 Where a GPU is at hand: `python -m pytest tests/kernel/test_on_device.py --device cuda`.
 """

@@ -17,7 +17,7 @@ stood in for by another (McGrath et al. 2023, "The Hydra Effect"). So it is show
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,11 +26,12 @@ from torch import Tensor
 from gptwidgets.errors import TextError
 from gptwidgets.kernel.asking import count
 from gptwidgets.kernel.encoding import encode
+from gptwidgets.kernel.groups import batches, grouped
 from gptwidgets.kernel.intervening import TEXT
-from gptwidgets.kernel.intervention import Ablation, Head, Intervention
+from gptwidgets.kernel.intervention import Ablation, Intervention
 from gptwidgets.kernel.metrics import token_of_word
 from gptwidgets.kernel.textscore import NUMBERS
-from gptwidgets.kernel.upward import Upward, upward
+from gptwidgets.kernel.upward import upward
 from gptwidgets.kernel.worker import Report
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def head_effects(
 
     if target is None and len(ids) < 2:
         raise TextError("The first token has no probability: give a text of two tokens, or a target.")
-    index, members = _groups(gpt, groups)
+    index, members = grouped(gpt, groups)
     now = gpt.intervention
     changes = [now | Intervention.of(gpt, heads_off=heads, ablation=ablation) for heads in members]
     if changes:
@@ -76,7 +77,8 @@ def head_effects(
         untouched = _logprobs(logits, ids, wanted)[0]
         del logits
         found: dict[int, float] = {}
-        for first, batch in _batches(gpt, members, up, whole_text=wanted is None):
+        most = None if wanted is not None else NUMBERS // (gpt.vocabulary_size * up.length)
+        for first, batch in batches(members, up, most):
             with gpt.under([changes[at] for at in batch]):
                 made = up.run(first, len(batch), last=0 if wanted is None else 1)
             found.update(zip(batch, _logprobs(made, ids, wanted), strict=True))
@@ -149,40 +151,6 @@ def effect_control(
     made.insert(0, "heads", said)
     made.attrs = {**here.attrs, "seed": seed}
     return made.reindex(columns=["heads", "untouched", "logprob", "effect"])
-
-
-def _groups(gpt: Asking, groups: Any) -> tuple[Any, list[frozenset[Head]]]:
-    """The index of the table, and the heads of each row."""
-    import pandas as pd
-
-    if groups is None:
-        index = pd.MultiIndex.from_product(
-            [gpt.attention_layers, range(gpt.n_heads)], names=["layer", "head"]
-        )
-        return index, [frozenset({(int(layer), int(head))}) for layer, head in index]
-    if isinstance(groups, str) or not isinstance(groups, Iterable):
-        raise TypeError(
-            'groups are lists of heads, such as [["L18H6", "L17H3"]] or {"induction": ["L18H6", "L17H3"]}, '
-            f"not {groups!r}."
-        )
-    named: Mapping[Any, Any] = groups if isinstance(groups, Mapping) else dict(enumerate(groups))
-    made = [Intervention.of(gpt, heads_off=heads).heads_off for heads in named.values()]
-    return pd.Index(list(named), name="group"), made
-
-
-def _batches(
-    gpt: Asking, members: Sequence[frozenset[Head]], up: Upward, *, whole_text: bool
-) -> Iterable[tuple[int, list[int]]]:
-    """Groups that begin in one layer, as many as a pass takes: (the layer, their numbers)."""
-    firsts: dict[int, list[int]] = {}
-    for at, heads in enumerate(members):
-        firsts.setdefault(min((layer for layer, _ in heads), default=up.n_layers), []).append(at)
-    for first, all_ in sorted(firsts.items()):
-        step = up.at_once(len(all_))
-        if whole_text:
-            step = max(1, min(step, NUMBERS // (gpt.vocabulary_size * up.length)))
-        for start in range(0, len(all_), step):
-            yield first, all_[start : start + step]
 
 
 def _logprobs(logits: Tensor, ids: Sequence[int], target: int | None) -> list[float]:

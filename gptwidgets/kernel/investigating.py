@@ -165,8 +165,8 @@ class Investigating(Writing):
             target: what is to be said after the text: a word of one token (with or without a space before
                 it, whichever is likelier there) or a token's id. None: the text itself, each token but the
                 first.
-            groups: heads that are off together: a list of lists of heads, or a dict of them by name; by
-                default each head alone.
+            groups: heads that are off together: a list of lists of heads, or a dict of them by name, or
+                "kv" or "layers" as for `patch`; by default each head alone.
             ablation: what stands for their outputs, "zero", "mean" or "resample"; see `intervene`.
             progress: called with each Report; by default a bar that appears after a second; False for none.
             cancel: a token that stops it from another thread.

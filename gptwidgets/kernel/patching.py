@@ -16,7 +16,7 @@ zero, a head speaks for the other answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,8 +24,9 @@ from torch import Tensor
 
 from gptwidgets.errors import TextError, UnsupportedModelError
 from gptwidgets.kernel import holding
-from gptwidgets.kernel.editing import Edits
+from gptwidgets.kernel.groups import batches, grouped
 from gptwidgets.kernel.intervention import Head, Intervention
+from gptwidgets.kernel.outputs import Outputs
 from gptwidgets.kernel.prefill import evaluation
 from gptwidgets.kernel.upward import Upward, upward
 from gptwidgets.kernel.worker import Report
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gptwidgets.kernel.asking import Asking
-    from gptwidgets.kernel.cutting import Call
     from gptwidgets.kernel.worker import CancelToken, Progress
 
 Metric = Callable[[Any, Tensor], Any]
@@ -65,7 +65,9 @@ def patch(
     import pandas as pd
 
     _alike(gpt, clean, corrupted)
-    index, members = _groups(gpt, groups)
+    index, members = grouped(gpt, groups)
+    if not members:
+        raise ValueError('groups is empty; name some heads, or take "heads", "kv" or "layers".')
     now = gpt.intervention
     gpt._sites.prepare(gpt)
     with upward(gpt, corrupted, cancel) as up:
@@ -78,8 +80,8 @@ def patch(
                 "corrupted one: there is no difference that a head could restore. Take other words or texts."
             )
         values: dict[int, float] = {}
-        for first, batch in _batches(members, up):
-            edits = _Changed(gpt, now, _patched(outputs, [members[at] for at in batch], gpt.n_heads))
+        for first, batch in batches(members, up):
+            edits = Outputs(gpt, now, _patched(outputs, [members[at] for at in batch], gpt.n_heads))
             with holding.within(edits):
                 made = up.run(first, len(batch))[:, -1]
             values.update(zip(batch, _values(gpt, metric, made), strict=True))
@@ -108,7 +110,7 @@ def _outputs(
         found[layer] = out
         return out
 
-    with gpt.lock, holding.within(_Changed(gpt, now, keep)):
+    with gpt.lock, holding.within(Outputs(gpt, now, keep)):
         model: Any = gpt._open()[0]
         last: dict[str, Any] = {"logits_to_keep": 1} if model._supports_logits_to_keep() else {}
         text = torch.tensor([list(ids)], device=gpt.device)
@@ -133,46 +135,6 @@ def _patched(
     return change
 
 
-def _batches(members: Sequence[frozenset[Head]], up: Upward) -> Iterable[tuple[int, list[int]]]:
-    """Groups that begin in one layer, as many at a time as a pass takes: (the layer, their numbers)."""
-    firsts: dict[int, list[int]] = {}
-    for at, heads in enumerate(members):
-        firsts.setdefault(min((layer for layer, _ in heads), default=up.n_layers), []).append(at)
-    for first, all_ in sorted(firsts.items()):
-        step = up.at_once(len(all_))
-        for start in range(0, len(all_), step):
-            yield first, all_[start : start + step]
-
-
-class _Changed(Edits):
-    """What holds already, and after it a change of each layer's outputs (B, T, H, dv)."""
-
-    def __init__(self, gpt: Asking, now: Intervention, change: Callable[[int, Tensor], Tensor]) -> None:
-        below = gpt._edits((now,))
-        super().__init__(gpt._sites)
-        self.rows, self.positional = below.rows, below.positional
-        self._below, self._change = below, change
-
-    def layer(self, number: int) -> Any:
-        """What happens in a layer."""
-        return _Layer(number, self._below.layer(number), self._change)
-
-
-class _Layer:
-    def __init__(self, number: int, below: Any, change: Callable[[int, Tensor], Tensor]) -> None:
-        self._number, self._below, self._change = number, below, change
-
-    def apply(self, call: Call, out: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        if self._below is not None:
-            out, weights = self._below.apply(call, out, weights)
-        return self._change(self._number, out), weights
-
-    def replace(self, out: Tensor, rows: range | None = None) -> Tensor:
-        if self._below is not None:
-            out = self._below.replace(out, rows)
-        return self._change(self._number, out)
-
-
 def _alike(gpt: Asking, clean: Sequence[int], corrupted: Sequence[int]) -> None:
     """Refuses texts that cannot be put token upon token."""
     if len(clean) != len(corrupted):
@@ -186,34 +148,6 @@ def _alike(gpt: Asking, clean: Sequence[int], corrupted: Sequence[int]) -> None:
         )
     if list(clean) == list(corrupted):
         raise TextError("The clean and the corrupted text are the same; change a word of one of them.")
-
-
-def _groups(gpt: Asking, groups: Any) -> tuple[Any, list[frozenset[Head]]]:
-    """The index of the table, and the heads of each row."""
-    import pandas as pd
-
-    layers, H, Hkv = gpt.attention_layers, gpt.n_heads, gpt.n_kv_heads
-    if isinstance(groups, str):
-        if groups == "layers":
-            heads = [frozenset((layer, head) for head in range(H)) for layer in layers]
-            return pd.Index(layers, name="layer"), heads
-        if groups in {"heads", "kv"}:
-            n, name = (H, "head") if groups == "heads" else (Hkv, "kv_head")
-            each = H // n
-            index = pd.MultiIndex.from_product([layers, range(n)], names=["layer", name])
-            return index, [
-                frozenset((layer, head) for head in range(one * each, (one + 1) * each))
-                for layer, one in index
-            ]
-    elif isinstance(groups, Iterable):
-        named = groups if isinstance(groups, Mapping) else dict(enumerate(groups))
-        made = [Intervention.of(gpt, heads_off=heads).heads_off for heads in named.values()]
-        if made:
-            return pd.Index(list(named), name="group"), made
-    raise ValueError(
-        'groups is "heads", "kv" (those that share keys and values), "layers", or groups of your own '
-        f'such as {{"induction": ["L18H6", "L17H3"]}}, not {groups!r}.'
-    )
 
 
 def _values(gpt: Asking, metric: Metric, logits: Tensor) -> list[float]:

@@ -98,6 +98,10 @@ def test_groups_are_off_together(gpt):
         assert table.loc["both", "logprob"] == pytest.approx(logprob(gpt.model, TARGET), abs=1e-4)
     assert table.loc["none", "effect"] == pytest.approx(0, abs=1e-4)
     assert list(gpt.head_effects(IDS, TARGET, [["L1H2"]]).index) == [0]
+    layers = gpt.head_effects(IDS, TARGET, "layers")
+    with gpt.intervene(heads_off=[(1, head) for head in range(4)]):
+        assert layers.loc[1, "logprob"] == pytest.approx(logprob(gpt.model, TARGET), abs=1e-4)
+    assert gpt.head_effects(IDS, TARGET, "kv").index.names == ["layer", "kv_head"]
 
 
 def test_what_is_changed_already_is_the_untouched_one(gpt):
@@ -148,8 +152,10 @@ def test_the_packages_own_text_is_unrelated(gpt):
 def test_what_cannot_be_is_refused_in_words(gpt):
     with pytest.raises(IndexError):
         gpt.head_effects(IDS, TARGET, [["L9H0"]])
-    with pytest.raises(TypeError, match="lists of heads"):
+    with pytest.raises(ValueError, match="lists of heads"):
         gpt.head_effects(IDS, TARGET, "L1H1")
+    with pytest.raises(TypeError, match="lists of heads"):
+        gpt.head_effects(IDS, TARGET, 3)
     with pytest.raises(ValueError, match="ablation"):
         gpt.head_effects(IDS, TARGET, ablation="none")
     with pytest.raises(TextError, match="2 tokens in tiny"):

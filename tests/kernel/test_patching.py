@@ -165,8 +165,12 @@ def test_what_cannot_be_is_refused_in_words(gpt):
         gpt.patch(CLEAN, CORRUPTED, lambda _gpt, logits: logits[0, 0])
     with pytest.raises(ValueError, match="not finite"):
         gpt.patch(CLEAN, CORRUPTED, lambda _gpt, logits: logits[:, 0] / 0)
-    for groups in ("head", [], 3):
-        with pytest.raises(ValueError, match='groups is "heads", "kv"'):
+    for groups, words in (
+        ("head", 'groups is "heads", "kv"'),
+        ([], "groups is empty"),
+        (3, "lists of heads"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
             gpt.patch(CLEAN, CORRUPTED, METRIC, groups=groups)
     with pytest.raises(IndexError, match="head 9 does not exist"):
         gpt.patch(CLEAN, CORRUPTED, METRIC, groups=[["L1H9"]])

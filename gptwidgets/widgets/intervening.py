@@ -124,7 +124,8 @@ class Intervening(Effects):
             self._take_induction(None)
             table = self._table
         if by not in table:
-            raise ValueError(f"The heads have no score “{by}” yet: heat.head_effects() measures effects.")
+            made = "heat.show_scores(…) shows one" if by == "own" else "heat.head_effects() measures effects"
+            raise ValueError(f"The heads have no score “{by}” yet: {made}.")
         known = table[by].dropna()
         if not isinstance(k, int) or not 1 <= k <= len(known):
             raise ValueError(f"k is a number of heads from 1 to {len(known)}, not {k!r}.")

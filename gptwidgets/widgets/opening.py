@@ -112,7 +112,8 @@ def table(scores: pd.DataFrame, *, sampled: bool) -> dict[str, Any]:
         sampled: whether they come from some rows only.
 
     Returns:
-        {"columns": […], "rows": [[layer, head, value…]…], "sampled": …, "induction": …}; no value: None.
+        {"columns": […], "rows": [[layer, head, value…]…], "sampled": …, "induction": …, "own": what the score
+        "own" is called}; no value: None.
     """
     numbers = scores.to_numpy(np.float64)
     rows = [
@@ -120,7 +121,8 @@ def table(scores: pd.DataFrame, *, sampled: bool) -> dict[str, Any]:
         for (layer, head), values in zip(scores.index, numbers, strict=True)
     ]
     columns = [str(column) for column in scores.columns]
-    return {"columns": columns, "rows": rows, "sampled": sampled, "induction": "induction" in columns}
+    known = {"sampled": sampled, "induction": "induction" in columns, "own": scores.attrs.get("own", "")}
+    return {"columns": columns, "rows": rows, **known}
 
 
 def kinds(scores: pd.DataFrame, length: int, *, causal: bool) -> dict[str, Any]:

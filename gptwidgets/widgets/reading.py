@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gptwidgets.errors import ClosedError
 from gptwidgets.kernel import budget
 from gptwidgets.kernel.worker import Worker
-from gptwidgets.widgets.scoring import Scoring
+from gptwidgets.widgets.ownscores import OwnScores
 from gptwidgets.widgets.service import HOVER
 from gptwidgets.widgets.wire import Task
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 arrays = Worker("gptwidgets arrays")  # reads the records that belong to no GPT, or to a closed one
 
 
-class Reading(Scoring):
+class Reading(OwnScores):
     """The part of a widget that reads its record."""
 
     def __init__(self, **options: Any) -> None:

@@ -10,7 +10,16 @@ export type Which = number | "mean" | "max";
 export type Direction = "from" | "to";
 export type Scale = "linear" | "sqrt" | "log";
 export type Colormap = "auto" | "viridis" | "cividis" | "magma" | "grey";
-export type Sort = "" | "entropy" | "distance" | "first" | "previous" | "same" | "induction" | "effect";
+export type Sort =
+  | ""
+  | "entropy"
+  | "distance"
+  | "first"
+  | "previous"
+  | "same"
+  | "induction"
+  | "effect"
+  | "own";
 export type Status = "empty" | "loading" | "recording" | "ready" | "error" | "closed";
 /** First query, first key, number of queries, number of keys, in tokens; [] is the whole head. */
 export type View = readonly [] | readonly [number, number, number, number];
@@ -69,6 +78,8 @@ export interface Scores {
   readonly rows?: readonly (readonly (number | null)[])[];
   readonly sampled?: boolean;
   readonly induction?: boolean;
+  /** What the score "own" is called. */
+  readonly own?: string;
 }
 
 /** What stands for the output of a head that is switched off. */

@@ -90,7 +90,8 @@ function tint(
   const most = Math.max(...[...values.values()].filter(Number.isFinite).map(Math.abs));
   if (!(most > 0)) return;
   const { dark, colormap } = palette.peek();
-  const colors = makePalette({ colormap, scale: "linear", dark, signed: name === "effect", vmax: 1 });
+  const signed = name === "effect" || (name === "own" && [...values.values()].some((value) => value < 0));
+  const colors = makePalette({ colormap, scale: "linear", dark, signed, vmax: 1 });
   for (const [{ layer, head }, { x, y, width, height }] of shown) {
     const value = values.get(`${layer}:${head}`) ?? Number.NaN;
     if (Number.isNaN(value)) continue;

@@ -170,7 +170,8 @@ export function describe({ traits }: Pick<Panels, "traits">, layer: Which, head:
   ];
   for (const [k, name] of columns.entries()) {
     const value = row[k + 2];
-    if (typeof value === "number") lines.push([WORDS[name] ?? name, score(value)]);
+    const words = name === "own" ? traits.scores.value.own : WORDS[name];
+    if (typeof value === "number") lines.push([words || name, score(value)]);
   }
   if (typeof head === "number" && shared > 0 && shared < heads) {
     const group = heads / shared;

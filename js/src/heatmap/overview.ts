@@ -21,13 +21,16 @@ const ORDERS: Options<Sort> = [
   ["same", "by same token"],
   ["induction", "by induction"],
   ["effect", "by effect"],
+  ["own", "by own score"],
 ];
 
 export function overview(panels: Panels): Child {
   const { traits } = panels;
   const { sort, descending, info } = traits;
   const orders = (): Options<Sort> =>
-    ORDERS.filter(([name]) => name === "" || name === sort.value || measures(traits).includes(name));
+    ORDERS.filter(([name]) => name === "" || name === sort.value || measures(traits).includes(name)).map(
+      ([name, words]) => [name, name === "own" ? `by ${called(traits, name)}` : words],
+    );
   const turn = (): void => {
     descending.value = !descending.peek();
   };
@@ -63,6 +66,10 @@ function measures({ scores, info }: HeatTraits): readonly string[] {
   return info.value.model && !columns.includes("induction") ? [...columns, "induction"] : columns;
 }
 
+/** A score's name: one's own has the name that it was given. */
+const called = ({ scores }: HeatTraits, name: string): string =>
+  name === "own" ? scores.value.own || "own score" : name;
+
 /** The order; a new one begins with what is most worth seeing: sharp heads, otherwise high scores. */
 function sorting({ traits, ask }: Panels): Signal<Sort> {
   return {
@@ -81,7 +88,7 @@ function sheet({ traits }: Panels): Child {
   const { scores, filter, sort, color, aggregates } = traits;
   const tints = (): Options<Sort> => [
     ["", "nothing"],
-    ...measures(traits).map((one) => [one, one] as [Sort, string]),
+    ...measures(traits).map((one) => [one, called(traits, one)] as [Sort, string]),
   ];
   const name = (): string => filter.value[0] ?? (sort.value || scores.value.columns?.[0] || "");
   const range = (of: string): [number, number] => {
@@ -123,7 +130,9 @@ function sheet({ traits }: Panels): Child {
       "div.gw-bar",
       {},
       "Only",
-      pick("Score to filter by", chosen, () => measures(traits).map((one) => [one, one] as const)),
+      pick("Score to filter by", chosen, () =>
+        measures(traits).map((one) => [one, called(traits, one)] as const),
+      ),
       field(1, "from"),
       "–",
       field(2, "to"),
@@ -152,6 +161,9 @@ function marks({ traits, ask, arrangement }: Panels): Child {
     traits.color.value === "effect" &&
       measures(traits).includes("effect") &&
       h("span", {}, "effect, nats: blue spoke for the word"),
+    traits.color.value === "own" &&
+      measures(traits).includes("own") &&
+      h("span", {}, `tint: ${called(traits, "own")}`),
     traits.status.value === "ready" && traits.progress.value.stage
       ? h(
           "span",

@@ -77,7 +77,7 @@ class OwnScores(Scoring):
             scores = scores.iloc[:, columns.index(name)]
         if not hasattr(scores, "items"):
             raise TypeError(
-                'Scores are numbers by head: a table with index (layer, head), or a dict such as {"L18H6": 0.5}; '
+                'Scores are numbers by head: a table with index (layer, head), or a dict like {"L1H2": 0.5}; '
                 f"not {type(scores).__name__}."
             )
         if self._record is None:

@@ -29,7 +29,7 @@ from gptwidgets.kernel.encoding import encode
 from gptwidgets.kernel.groups import batches, grouped
 from gptwidgets.kernel.intervening import TEXT
 from gptwidgets.kernel.intervention import Ablation, Intervention
-from gptwidgets.kernel.metrics import token_of_word
+from gptwidgets.kernel.metrics import likelier_token
 from gptwidgets.kernel.textscore import NUMBERS
 from gptwidgets.kernel.upward import upward
 from gptwidgets.kernel.worker import Report
@@ -72,7 +72,7 @@ def head_effects(
     if changes:
         gpt._edits((changes[0],))  # what it must read from the model, first; and refuses what cannot be
     with upward(gpt, ids, cancel) as up:
-        wanted = None if target is None else _target(gpt, target, up.logits)
+        wanted = None if target is None else likelier_token(gpt, target, up.logits)
         logits = up.logits[None, None] if wanted is not None else up.run(up.n_layers, last=0)
         untouched = _logprobs(logits, ids, wanted)[0]
         del logits
@@ -165,21 +165,6 @@ def _logprobs(logits: Tensor, ids: Sequence[int], target: int | None) -> list[fl
         mine = raw.gather(-1, said)[:, 0] - raw.logsumexp(-1)
         found.append(float(mine.double().sum()))
     return found
-
-
-def _target(gpt: Asking, target: Any, logits: Tensor) -> int:
-    """The token that is meant: a word as it stands, or after a space, whichever is the likelier here."""
-    if isinstance(target, bool) or not (isinstance(target, str) or hasattr(target, "__index__")):
-        raise TypeError(f"target is a word of one token, or a token's id, not {target!r}.")
-    if not isinstance(target, str):
-        return token_of_word(gpt, int(target))
-    found = {token_of_word(gpt, target)}
-    tokenizer, size = gpt.tokenizer, gpt.vocabulary_size
-    with gpt._tokenizer_lock:
-        bare = encode(target, tokenizer, size, add_special_tokens=False, name=gpt.name)
-    if len(bare) == 1:  # "orb" goes on in the middle of a word, where " orb" cannot be
-        found.add(bare[0])
-    return max(found, key=lambda token: float(logits[token]))
 
 
 def _unrelated(gpt: Asking, length: int) -> list[int]:

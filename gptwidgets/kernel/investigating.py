@@ -191,6 +191,51 @@ class Investigating(Writing):
         with progress_bar(progress) as show:
             return head_effects(self, ids, target, groups, ablation=ablation, progress=show, cancel=stop)
 
+    def direct_logits(
+        self,
+        text: Any,
+        target: str | int,
+        versus: str | int | None = None,
+        *,
+        cancel: CancelToken | None = None,
+    ) -> pd.DataFrame:
+        """What each head adds straight to the logit of a word: direct logit attribution.
+
+            direct(l, h) = norm*(z_lh W_O[h]) · (u_target - u_versus)
+
+        of the last token, with z_lh [dv] the head's output there, W_O[h] [dv, D] its slice of the output
+        projection, u [D] a row of the output embedding, and norm* the final norm with the scale that it has
+        in this text (Elhage et al. 2021; Wang et al. 2022).
+
+        Args:
+            text: whatever `encode` takes.
+            target: a word of one token (with or without a space before it, whichever is likelier there) or
+                a token's id.
+            versus: another, whose logit is taken off: the difference is log(P(target) / P(versus)). None for
+                the logit alone, which has no zero of its own: something that all words get is in it, too.
+            cancel: a token that stops it from another thread.
+
+        Returns:
+            DataFrame, index (layer, head), column "direct" (logits). In `.attrs`: logit (the whole), total
+            (of all heads), embedding, mlp (whatever the layers add besides), bias, which add up to it; unit
+            ("logits before the soft cap" where the model has one), of, versus, intervention. It counts the
+            direct path only; see `gptwidgets.kernel.attribution`.
+
+        Raises:
+            TextError: see `encode`; also words of several tokens.
+            TypeError: neither words nor ids.
+            UnsupportedModelError: the parts do not sum up to the logit, as in layers that do more than add.
+            OutOfMemory, Cancelled, ClosedError: as the words say.
+
+        Example:
+            >>> text = "When Mary and John went to the store, John gave a drink to"
+            >>> gpt.direct_logits(text, "Mary", "John").nlargest(5, "direct")   # doctest: +SKIP
+        """
+        from gptwidgets.kernel.attribution import direct_logits
+
+        ids, stop = self._prompt(text, reply=False), token_of(cancel)
+        return direct_logits(self, ids, target, versus, cancel=stop)
+
     def effect_control(
         self,
         text: Any,

@@ -107,3 +107,30 @@ def token_of_word(gpt: Asking, word: str | int) -> int:
             "token's id."
         )
     return fewest[0]
+
+
+def likelier_token(gpt: Asking, word: Any, logits: Tensor) -> int:
+    """The token that is meant: a word as it stands, or after a space, whichever is the likelier here.
+
+    Args:
+        gpt: whose tokens.
+        word: a word of one token, or a token's id.
+        logits: of the next token, [V].
+
+    Raises:
+        TypeError: neither a word nor an id.
+        TextError: it is several tokens, or there is none such.
+    """
+    from gptwidgets.kernel.encoding import encode
+
+    if isinstance(word, bool) or not (isinstance(word, str) or hasattr(word, "__index__")):
+        raise TypeError(f"target is a word of one token, or a token's id, not {word!r}.")
+    if not isinstance(word, str):
+        return token_of_word(gpt, int(word))
+    found = {token_of_word(gpt, word)}
+    tokenizer, size = gpt.tokenizer, gpt.vocabulary_size
+    with gpt._tokenizer_lock:
+        bare = encode(word, tokenizer, size, add_special_tokens=False, name=gpt.name)
+    if len(bare) == 1:  # "orb" goes on in the middle of a word, where " orb" cannot be
+        found.add(bare[0])
+    return max(found, key=lambda token: float(logits[token]))

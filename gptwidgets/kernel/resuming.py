@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +15,7 @@ from gptwidgets.kernel import device as devices
 from gptwidgets.kernel import holding
 from gptwidgets.kernel.fallback import attention_modules
 from gptwidgets.kernel.prefill import evaluation
+from gptwidgets.kernel.steering import steered
 
 if TYPE_CHECKING:
     from gptwidgets.kernel.worker import CancelToken
@@ -64,7 +64,6 @@ def resumable(model: Any) -> bool:
 
 _lock = threading.Lock()
 _checked: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionary()
-_turns: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
 
 
 def _check(model: Any) -> bool:
@@ -161,32 +160,10 @@ def forward(model: Any, ids: Tensor, plan: Pass | None, last: int) -> Tensor:
         return model(input_ids=ids, use_cache=False, **keep).logits[:, -last:]
     token = _active.set(plan)
     try:
-        with _steered(model, plan.layers):
+        with steered(model, plan.layers, _asking):
             return model(input_ids=ids, use_cache=False, **keep).logits[:, -last:]
     finally:
         _active.reset(token)
-
-
-@contextmanager
-def _steered(model: nn.Module, layers: Sequence[nn.Module]) -> Generator[None]:
-    """Lets each layer ask the thread's plan, for the length of a pass.
-
-    Hooks can change what goes in and comes out of a module, but not keep it from computing.
-    """
-    with _lock:
-        turn = _turns.setdefault(model, threading.RLock())  # several GPTs may hold one model
-    with turn:
-        before = [layer.__dict__.get("forward") for layer in layers]  # accelerate may have put one there
-        try:
-            for at, layer in enumerate(layers):
-                layer.forward = _asking(at, layer.forward)
-            yield
-        finally:
-            for layer, was in zip(layers, before, strict=True):
-                if was is None:
-                    layer.__dict__.pop("forward", None)
-                else:
-                    layer.forward = was
 
 
 def _asking(at: int, forward: Callable[..., Any]) -> Callable[..., Any]:

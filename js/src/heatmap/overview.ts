@@ -5,6 +5,7 @@ import { jobLine } from "../job";
 import type { HeatTraits, Sort } from "../model";
 import { whole } from "../numbers";
 import { button, iconButton, type Options, pick, popover, toggle } from "../ui";
+import { score } from "./format";
 import { grid } from "./grid";
 import { column } from "./layout";
 import type { Panels } from "./panels";
@@ -69,6 +70,14 @@ function measures({ scores, info }: HeatTraits): readonly string[] {
 /** A score's name: one's own has the name that it was given. */
 const called = ({ scores }: HeatTraits, name: string): string =>
   name === "own" ? scores.value.own || "own score" : name;
+
+/** What the tint by one's own score means. */
+function ofOwn(traits: HeatTraits): string {
+  const values = [...column(traits.scores.value, "own").values()].filter(Number.isFinite);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const ends = least < 0 ? `blue below zero, ${score(least)} … ${score(most)}` : `up to ${score(most)}`;
+  return `${called(traits, "own")}: ${ends}`;
+}
 
 /** The order; a new one begins with what is most worth seeing: sharp heads, otherwise high scores. */
 function sorting({ traits, ask }: Panels): Signal<Sort> {
@@ -161,9 +170,7 @@ function marks({ traits, ask, arrangement }: Panels): Child {
     traits.color.value === "effect" &&
       measures(traits).includes("effect") &&
       h("span", {}, "effect, nats: blue spoke for the word"),
-    traits.color.value === "own" &&
-      measures(traits).includes("own") &&
-      h("span", {}, `tint: ${called(traits, "own")}`),
+    traits.color.value === "own" && measures(traits).includes("own") && h("span", {}, ofOwn(traits)),
     traits.status.value === "ready" && traits.progress.value.stage
       ? h(
           "span",

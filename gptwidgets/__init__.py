@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gptwidgets.verbs import load
     from gptwidgets.verbs.store import Store
     from gptwidgets.widgets.heatmap import AttentionHeatmap
+    from gptwidgets.widgets.lab import Lab
+    from gptwidgets.widgets.linking import Link, link
     from gptwidgets.widgets.playground.playground import Playground
     from gptwidgets.widgets.store.browser import StoreBrowser
 
@@ -35,11 +37,14 @@ _HOME = {
     "AttentionHeatmap": "gptwidgets.widgets.heatmap",
     "AttentionRecord": "gptwidgets.kernel.record",
     "Intervention": "gptwidgets.kernel.intervention",
+    "Lab": "gptwidgets.widgets.lab",
+    "Link": "gptwidgets.widgets.linking",
     "Playground": "gptwidgets.widgets.playground.playground",
     "Sampling": "gptwidgets.kernel.sampling",
     "Store": "gptwidgets.verbs.store",
     "StoreBrowser": "gptwidgets.widgets.store.browser",
     "connect": "gptwidgets.remote.connecting",
+    "link": "gptwidgets.widgets.linking",
     "load": "gptwidgets.verbs",
     "logit_diff": "gptwidgets.kernel.metrics",
 }
@@ -49,6 +54,8 @@ __all__ = [
     "AttentionHeatmap",
     "AttentionRecord",
     "Intervention",
+    "Lab",
+    "Link",
     "Playground",
     "Sampling",
     "Store",
@@ -56,6 +63,7 @@ __all__ = [
     "__version__",
     "connect",
     "errors",
+    "link",
     "load",
     "logit_diff",
 ]

@@ -14,8 +14,8 @@ from gptwidgets.kernel.gpt import GPT
 from gptwidgets.kernel.record import AttentionRecord
 from gptwidgets.widgets import explaining, opening, service
 from gptwidgets.widgets.display import Displayed
+from gptwidgets.widgets.exchanging import Exchanging
 from gptwidgets.widgets.following import Following
-from gptwidgets.widgets.intervening import Intervening
 from gptwidgets.widgets.state import Shared
 from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task
 
@@ -23,7 +23,7 @@ WITHIN = ("query", "key", "view")  # places in one text, which mean nothing in t
 SETTLED = 0.8  # seconds without a change, after which the chosen head becomes the picture that stays
 
 
-class AttentionHeatmap(Following, Intervening, Displayed, Shared):
+class AttentionHeatmap(Following, Exchanging, Displayed, Shared):
     """Every layer and head of a GPT over a text: the grid of all heads, one head large, and the text.
 
     Args:

@@ -76,6 +76,10 @@ class Standing(BaseWidget):
             return
         said = f"{type(self).__name__}({self._gpt.name if self._gpt is not None else ''})"
         publish({**(data or {}), "text/plain": said}, metadata)  # stays in the file
+        self._stand(shell)
+
+    def _stand(self, shell: InteractiveShell) -> None:
+        """Puts under the live view, which this widget or one around it has just shown, what stays."""
         cell = self._supersede()
         self._wake()
         if not cell:  # no page that we know of: nbconvert takes what is there now

@@ -13,6 +13,7 @@ from gptwidgets.kernel.sampling import Sampling
 from gptwidgets.widgets.base import told
 from gptwidgets.widgets.playground import code, presets, served
 from gptwidgets.widgets.playground import engine as engines
+from gptwidgets.widgets.playground.exchanging import Exchanging
 from gptwidgets.widgets.playground.runs import Run, error_told, table
 from gptwidgets.widgets.playground.settings import as_told
 from gptwidgets.widgets.playground.shown import Shown
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.record import AttentionRecord
 
 
-class Playground(Shown, Kept, Sweeping):
+class Playground(Exchanging, Shown, Kept, Sweeping):
     """A GPT that writes, with every token showing what else it could have been.
 
     Args:
@@ -265,7 +266,7 @@ class Playground(Shown, Kept, Sweeping):
     def _gpt_closed(self) -> None:
         """The model was closed under the widget: what was written stays, and says so."""
         error = ClosedError(f"{self._gpt.name} was closed.")
-        if self.comm is not None:
+        if self.comm is not None and self._gpt.closed:  # and not one that was here before
             self._say(status="closed", progress={}, error=error_told(error))
 
     def __repr__(self) -> str:

@@ -56,11 +56,13 @@ export function createNext(
    * where none is shown; "" while it changes, NOTHING where there is nothing to go on from.
    */
   const place = computed(() => {
-    const { status, leaf, prompt, messages, chat, under } = traits;
+    const { status, leaf, prompt, messages, chat, under, info } = traits;
     if (connection.value !== "live" || !STILL.has(status.value)) return "";
     if (story.entries.value.has(leaf.value)) return `n${leaf.value}@${kept() ?? ""}|${under.value}`;
     const given = chat.value ? messages.value.length > 0 : prompt.value !== "";
-    return given ? `p${under.value}|${chat.value ? JSON.stringify(messages.value) : prompt.value}` : NOTHING;
+    return given
+      ? `p${info.value.name}|${under.value}|${chat.value ? JSON.stringify(messages.value) : prompt.value}`
+      : NOTHING;
   });
 
   const ask = async (): Promise<void> => {

@@ -200,7 +200,11 @@ export function createStory(traits: PlayTraits, wire: Wire, ends: AbortSignal): 
   };
 
   // What the notebook kept, or a finished run left; tokens that the page has already stay as they are.
+  let model: string | undefined;
   const read = (): void => {
+    const { name } = traits.info.value;
+    if (name !== model) pieces.clear(); // another model has other tokens
+    model = name;
     const { nodes = [], pieces: known } = traits.storyColumns.value;
     const bytes = traits.story.value ?? new Uint8Array();
     batch(() => {

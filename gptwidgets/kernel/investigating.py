@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.lens import Lens
     from gptwidgets.kernel.patching import Metric
     from gptwidgets.kernel.pieces import Tokens
+    from gptwidgets.kernel.record import AttentionRecord
     from gptwidgets.kernel.worker import CancelToken, Progress
 
 
@@ -235,6 +236,56 @@ class Investigating(Writing):
 
         ids, stop = self._prompt(text, reply=False), token_of(cancel)
         return direct_logits(self, ids, target, versus, cancel=stop)
+
+    def value_norms(self, record: AttentionRecord) -> pd.DataFrame:
+        """How much each head writes into the residual stream, and how much of it is the first token's.
+
+            n_ij = ‖α_ij v_j W_O[h]‖,    norm = mean over queries i ≥ 1 of Σ_j n_ij
+
+        (Kobayashi et al. 2020, "Attention is Not Only a Weight".)
+
+        Args:
+            record: a text that this model has read: `gpt.record(…)`.
+
+        Returns:
+            DataFrame, index (layer, head), columns "norm" and "first" (the share of key 0: beside the score
+            "first", the share of the weights, it shows how little heads that rest there take from it). Above
+            1,024 tokens from 64 rows; `attrs["sampled"]` says so. A head that is off counts as if it were on.
+
+        Raises:
+            TypeError: a record without values.
+            ValueError: a record of another model.
+            UnsupportedModelError: the model's output projection was not found.
+
+        Example:
+            >>> gpt.value_norms(gpt.record("The cat sat on the mat")).nlargest(3, "norm")   # doctest: +SKIP
+        """
+        from gptwidgets.kernel.valuenorms import value_norms
+
+        return value_norms(self, record)
+
+    def value_weighted(self, record: AttentionRecord) -> AttentionRecord:
+        """What each key adds to what a head writes, cell by cell: ‖α_ij v_j W_O[h]‖, as a record.
+
+        Where `record.stage("value-weighted")` is the length of the weighted value itself, this is its length
+        after the output projection, which is what the other layers see (Kobayashi et al. 2020).
+
+        Args:
+            record: a text that this model has read.
+
+        Returns:
+            A signed record; `.weights()`, `.figure()` and the heatmap take it like any other. It reads from
+            the first one: keep that, too.
+
+        Raises:
+            TypeError, ValueError, UnsupportedModelError: as for `value_norms`.
+
+        Example:
+            >>> gpt.value_weighted(record).weights("L18H6", rows=-1)    # doctest: +SKIP
+        """
+        from gptwidgets.kernel.valuenorms import value_weighted
+
+        return value_weighted(self, record)
 
     def effect_control(
         self,

@@ -9,6 +9,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { constants, deflateRawSync } from "node:zlib";
 import * as esbuild from "esbuild";
+import { scope } from "./scope.mjs";
 
 const BUDGET = 60 * 1024; // bytes that one widget sends as its script
 
@@ -54,10 +55,12 @@ export default async () => {
 `;
 }
 
-/** Packs the scripts and prints their sizes; false where one is over the budget. */
+/** Keeps each style sheet to its widget, packs the scripts, and prints their sizes; false where one is over the budget. */
 function finish() {
   let fits = true;
   for (const name of widgets) {
+    const sheet = join(target, `${name}.css`);
+    if (existsSync(sheet)) writeFileSync(sheet, scope(readFileSync(sheet, "utf8"), name, widgets));
     const path = join(target, `${name}.js`);
     const minified = readFileSync(path);
     const sent = pack(minified);

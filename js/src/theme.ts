@@ -1,5 +1,5 @@
 // What the page looks like around the widget: read once, and again when JupyterLab's theme changes.
-import { type ReadonlySignal, signal } from "@preact/signals-core";
+import { effect, type ReadonlySignal, signal } from "@preact/signals-core";
 import { luminance } from "./color";
 
 export interface Theme {
@@ -54,11 +54,20 @@ export function watchTheme(element: Element, ends: AbortSignal): ReadonlySignal<
   return theme;
 }
 
-/** What an element stands on; undefined where nothing is painted. */
-function groundOf(element: Element | null): Rgb | undefined {
-  return element
-    ? (parseRgb(getComputedStyle(element).backgroundColor) ?? groundOf(element.parentElement))
-    : undefined;
+/** Says on a widget's root whether it stands on something dark; the style sheet goes by it where the page has no colours. */
+export function markDark(root: HTMLElement, ends: AbortSignal): void {
+  const theme = watchTheme(root, ends);
+  const stop = effect(() => {
+    root.toggleAttribute("data-dark", theme.value.dark);
+  });
+  ends.addEventListener("abort", stop);
+}
+
+/** What an element stands on, across the border of a shadow tree as well; undefined where nothing is painted. */
+function groundOf(element: Element): Rgb | undefined {
+  const painted = parseRgb(getComputedStyle(element).backgroundColor);
+  const around = element.parentElement ?? (element.getRootNode() as Partial<ShadowRoot>).host;
+  return painted ?? (around && groundOf(around));
 }
 
 type Rgb = [number, number, number];

@@ -2,6 +2,7 @@
 // closure, and nothing at the module's level, since hosts differ in how often they import a module.
 import type { AnyModel } from "./bind";
 import { build } from "./dom";
+import { markDark } from "./theme";
 
 interface Props {
   model: AnyModel;
@@ -43,6 +44,7 @@ export const widget =
         // Letters typed here are the widget's, and not JupyterLab's commands on cells.
         root.dataset["lmSuppressShortcuts"] = "true";
         el.append(root);
+        markDark(root, ends.signal);
         const [, end] = build(() => show(parts, root, ends.signal));
         const leave = (): void => {
           if (ends.signal.aborted) return;

@@ -17,7 +17,7 @@ MODULES := js/node_modules/.modules
 BUNDLE := gptwidgets/static/heatmap.js
 JS_SOURCES := $(shell find js -path js/node_modules -prune -o -path js/tests -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help lab test test-remote bench format pictures setup model browser postgres clean
+.PHONY: help lab test test-remote bench format pictures setup model browser postgres kernels clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ help: ## list the targets
 lab: setup model ## set everything up and open JupyterLab on the first notebook
 	.venv/bin/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/01_attention.ipynb $(LAB_FLAGS)
 
-test: setup model browser postgres ## run every check and every test
+test: setup model browser postgres kernels ## run every check and every test
 	$(PY) -m tests
 
 test-remote: setup model ## try gw.connect on llama.cpp's server, which is compiled once
@@ -52,6 +52,9 @@ browser: $(PACKAGES)
 
 postgres: $(PACKAGES)
 	@$(PY) -m tests.store.postgres
+
+kernels: $(PACKAGES)
+	@$(PY) -m tests.kernels
 
 clean: ## remove what was built and installed here
 	rm -rf .venv js/node_modules gptwidgets/static dist

@@ -39,6 +39,7 @@ class Lab:
         what: Path | Sequence[str],
         *,
         app: str = "lab",
+        kernel: str = "python3",
         theme: str = "light",
         width: int = 1400,
         height: int = 1000,
@@ -50,13 +51,16 @@ class Lab:
         Args:
             what: Path of a notebook, or the source of each code cell.
             app: "lab" or "notebook" (Notebook 7).
+            kernel: "python3" or "ipykernel6", of new cells.
             theme: "light" or "dark".
             width: Width of the window in CSS pixels; `NotebookPage.resize` sets that of the output.
             height: Height of the window in CSS pixels.
             scale: Device pixels to a CSS pixel.
             reduced_motion: What the browser answers to `prefers-reduced-motion`.
         """
-        return self._show(self._put(what), app, theme, width, height, scale, reduced_motion=reduced_motion)
+        return self._show(
+            self._put(what, kernel), app, theme, width, height, scale, reduced_motion=reduced_motion
+        )
 
     def reopen(self, page: NotebookPage) -> NotebookPage:
         """Open the file that `page` last saved, in a new page, with a kernel that knows nothing of it."""
@@ -100,7 +104,7 @@ class Lab:
         page.page.context.close()
         self.server.stop_kernel(page.path.name)
 
-    def _put(self, what: Path | Sequence[str]) -> str:
+    def _put(self, what: Path | Sequence[str], kernel: str) -> str:
         count = len(list(self.server.root.glob("*.ipynb")))
         if isinstance(what, Path):
             name = f"{what.stem}-{count}.ipynb"
@@ -108,7 +112,7 @@ class Lab:
             return name
         name = f"cells-{count}.ipynb"
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in what])
-        book.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        book.metadata = {"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}}
         nbformat.write(book, self.server.root / name)
         return name
 

@@ -13,6 +13,8 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
+from tests.kernels import specification
+
 FLAGS = (
     "--no-browser",
     "--allow-root",
@@ -39,11 +41,11 @@ class Server:
 
     def __init__(self, home: Path, root: Path) -> None:
         self.root = root
+        self.home = home
         self.url = f"http://127.0.0.1:{_free_port()}"
         for name, setting in SETTINGS.items():
-            file = home / "settings" / f"{name}.jupyterlab-settings"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(setting))
+            self.set(name, setting)
+        self.kernel("ipykernel6", specification(6))
         own = {
             "JUPYTER_CONFIG_DIR": home / "config",
             "JUPYTER_DATA_DIR": home / "data",
@@ -62,6 +64,18 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    def set(self, name: str, setting: dict[str, object]) -> None:
+        """Change a user's setting of JupyterLab, for the pages that are opened from now on."""
+        file = self.home / "settings" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(setting))
+
+    def kernel(self, name: str, said: dict[str, object]) -> None:
+        """Offer one more kernel, by what its kernel.json says."""
+        file = self.home / "data" / "kernels" / name / "kernel.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(said))
 
     def wait(self, seconds: float = 60) -> None:
         """Return once the server answers; raise with its log where it does not."""

@@ -260,12 +260,3 @@ def test_the_picture_stays_when_no_kernel_is_there(lab: Lab):
     image = reopened.output(1).locator("img")
     expect(image).to_be_visible()
     assert image.evaluate("image => image.naturalWidth") > 300
-
-
-def test_it_lives_in_notebook_7_as_well(lab: Lab):
-    page = lab.open([SETUP, "heat = gw.AttentionHeatmap(weights, tokens=words)\nheat"], app="notebook")
-    page.run_all()
-    heat = page.heatmap(1)
-    click_head(heat, 1, 2)
-    until(page, "(heat.layer, heat.head)", (1, 2))
-    assert page.errors == []

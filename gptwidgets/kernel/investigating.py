@@ -237,7 +237,13 @@ class Investigating(Writing):
         ids, stop = self._prompt(text, reply=False), token_of(cancel)
         return direct_logits(self, ids, target, versus, cancel=stop)
 
-    def value_norms(self, record: AttentionRecord) -> pd.DataFrame:
+    def value_norms(
+        self,
+        record: AttentionRecord,
+        *,
+        progress: Progress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> pd.DataFrame:
         """How much each head writes into the residual stream, and how much of it is the first token's.
 
             n_ij = ‖α_ij v_j W_O[h]‖,    norm = mean over queries i ≥ 1 of Σ_j n_ij
@@ -246,6 +252,8 @@ class Investigating(Writing):
 
         Args:
             record: a text that this model has read: `gpt.record(…)`.
+            progress: called with a Report in each layer.
+            cancel: a token that stops it from another thread.
 
         Returns:
             DataFrame, index (layer, head), columns "norm" and "first" (the share of key 0: beside the score
@@ -256,13 +264,14 @@ class Investigating(Writing):
             TypeError: a record without values.
             ValueError: a record of another model.
             UnsupportedModelError: the model's output projection was not found.
+            Cancelled, ClosedError: as the words say.
 
         Example:
             >>> gpt.value_norms(gpt.record("The cat sat on the mat")).nlargest(3, "norm")   # doctest: +SKIP
         """
         from gptwidgets.kernel.valuenorms import value_norms
 
-        return value_norms(self, record)
+        return value_norms(self, record, progress=progress, cancel=token_of(cancel))
 
     def value_weighted(self, record: AttentionRecord) -> AttentionRecord:
         """What each key adds to what a head writes, cell by cell: ‖α_ij v_j W_O[h]‖, as a record.

@@ -27,6 +27,7 @@ from gptwidgets.kernel.prefill import evaluation
 from gptwidgets.kernel.projections import LINEAR
 from gptwidgets.kernel.source import ROWS, QKSource
 from gptwidgets.kernel.stages import StageSource, staged
+from gptwidgets.kernel.worker import Report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.asking import Asking
     from gptwidgets.kernel.cells import Which
     from gptwidgets.kernel.record import AttentionRecord
+    from gptwidgets.kernel.worker import CancelToken, Progress
 
 STAGE = "value-weighted"
 
@@ -73,7 +75,13 @@ def value_weighted(gpt: Asking, record: AttentionRecord) -> AttentionRecord:
     return found
 
 
-def value_norms(gpt: Asking, record: AttentionRecord) -> pd.DataFrame:
+def value_norms(
+    gpt: Asking,
+    record: AttentionRecord,
+    *,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> pd.DataFrame:
     """The same for each head as a whole; see `GPT.value_norms`."""
     import pandas as pd
 
@@ -85,6 +93,10 @@ def value_norms(gpt: Asking, record: AttentionRecord) -> pd.DataFrame:
     index = pd.MultiIndex.from_product([record.layers, range(record.n_heads)], names=["layer", "head"])
     sums: list[list[float]] = []
     for layer, head in index:
+        if cancel is not None:
+            cancel.check()
+        if progress is not None and head == 0:
+            progress(Report("measuring", record.layers.index(layer), record.n_layers, "layers"))
         both = torch.zeros(2, dtype=torch.float64)  # of all keys, and of the first
         for strip in strips:
             n = numbers.rows(layer, [head], strip)

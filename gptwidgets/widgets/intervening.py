@@ -15,7 +15,7 @@ import traitlets as t
 from gptwidgets.errors import Cancelled, ClosedError, OutOfMemory
 from gptwidgets.kernel.intervention import NOTHING, Intervention
 from gptwidgets.widgets.changes import Cut, HeadsOff
-from gptwidgets.widgets.effects import Effects
+from gptwidgets.widgets.effects import MADE_BY, Effects
 from gptwidgets.widgets.measuring import MAP
 from gptwidgets.widgets.recording import PLACES
 from gptwidgets.widgets.run import Run, in_full
@@ -124,8 +124,8 @@ class Intervening(Effects):
             self._take_induction(None)
             table = self._table
         if by not in table:
-            made = "heat.show_scores(…) shows one" if by == "own" else "heat.head_effects() measures effects"
-            raise ValueError(f"The heads have no score “{by}” yet: {made}.")
+            how = f" yet: heat.{MADE_BY[by]}(…) makes it" if by in MADE_BY else ""
+            raise ValueError(f"The heads have no score “{by}”{how}.")
         known = table[by].dropna()
         if not isinstance(k, int) or not 1 <= k <= len(known):
             raise ValueError(f"k is a number of heads from 1 to {len(known)}, not {k!r}.")
@@ -251,7 +251,7 @@ class Intervening(Effects):
     def _begin(self, text: Any) -> None:
         if self._read is not None and not _same(text, self._read):
             self._forget_steps()
-            self._effects = None
+            self._effects = {}
             self._say(cut=[])  # those were between places of another text
         if "cut" in self._pending:
             self._say(cut=self.traits()["cut"]._validate(self, self._pending.pop("cut")))

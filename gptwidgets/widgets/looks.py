@@ -25,7 +25,10 @@ def sendable(text: str, _widget: object) -> str:
 class Looks(BaseWidget):
     """The traits that the browser and Python both write, with their checks."""
 
-    SCORES = ("entropy", "distance", "first", "previous", "same", "induction", "effect", "own")
+    SCORES = (
+        *("entropy", "distance", "first", "previous", "same"),  # of the weights
+        *("induction", "effect", "direct", "value", "own"),  # of the model, once they were measured
+    )
 
     text = t.Unicode("", help="What the GPT reads. Setting it records anew; the latest text wins.").tag(
         sync=True, to_json=sendable

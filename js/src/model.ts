@@ -19,6 +19,8 @@ export type Sort =
   | "same"
   | "induction"
   | "effect"
+  | "direct"
+  | "value"
   | "own";
 export type Status = "empty" | "loading" | "recording" | "ready" | "error" | "closed";
 /** First query, first key, number of queries, number of keys, in tokens; [] is the whole head. */

@@ -85,3 +85,32 @@ def test_a_score_that_is_not_there_is_said(read, heat):
         read.switch_off(2, by="effect")
     with pytest.raises(TypeError, match="GPT"):
         heat.head_effects()
+
+
+def test_what_each_head_adds_straight_to_the_word(gpt, read, page):
+    page(read).ask("effects", of="direct")
+    best = int(gpt.next_token(TEXT, k=1)["id"].iloc[0])
+    expected = gpt.direct_logits(TEXT, best)["direct"]
+    assert column(read, "direct") == pytest.approx(expected.to_dict(), abs=2e-5)
+    read.sort, read.color, read.filter = "direct", "direct", ["direct", 0.0, None]
+    assert read.switch_off(2, by="direct").heads_off == sorted(map(list, expected.nlargest(2).index))
+    other = int(gpt.next_token(TEXT, k=5)["id"].iloc[4])
+    both = read.direct_logits(best, other)["direct"]
+    assert column(read, "direct") == pytest.approx(both.to_dict(), abs=2e-5)
+    assert not np.allclose(both, expected)
+
+
+def test_how_much_each_head_writes(gpt, read, page):
+    page(read).ask("effects", of="value")
+    expected = gpt.value_norms(gpt.record(TEXT))["norm"]
+    assert column(read, "value") == pytest.approx(expected.to_dict(), rel=1e-3)
+    assert read.progress == {}
+    assert (read.value_norms()["norm"] > 0).all()
+    read.head_effects()
+    assert {"effect", "value"} <= set(read.scores["columns"])
+    read.text = "another text"
+    assert not {"effect", "value"} & set(read.wait(20).scores["columns"])
+
+
+def test_other_measures_are_refused(read, page):
+    assert "not 'more'" in page(read).ask("effects", of="more")[0]["error"]["message"]

@@ -20,6 +20,25 @@ const PICTURES: Options<Compare> = [
   ["difference", "difference", "With minus without, cell by cell"],
 ];
 
+/** What each head does, in three ways that are no substitutes for each other. */
+const MEASURED: readonly (readonly [Sort, string, string])[] = [
+  [
+    "effect",
+    "Effect",
+    "log P(next word | this head off) − log P(next word), in nats: along all paths (Michel et al. 2019)",
+  ],
+  [
+    "direct",
+    "Direct",
+    "z W_O through the frozen final norm · the word's row of the output embedding, in logits: the direct path alone (Elhage et al. 2021)",
+  ],
+  [
+    "value",
+    "Value norm",
+    "Σ ‖α v W_O‖ over the keys, a query: how much it writes, whatever for (Kobayashi et al. 2020)",
+  ],
+];
+
 /** Heads that are named one by one; the rest is counted. */
 const NAMED = 8;
 
@@ -119,10 +138,17 @@ function finder({ traits, ask }: Panels): Child {
           )
         : button("Measure it first", () => ask("induction")),
     h("span.gw-push"),
-    button("Effect of each head", () => {
-      traits.color.value = "effect";
-      ask("effects");
-    }),
+    h("span.gw-quiet", {}, "Of each head"),
+    MEASURED.map(([of, words, title]) =>
+      button(
+        words,
+        () => {
+          traits.color.value = of;
+          ask("effects", { of });
+        },
+        { title },
+      ),
+    ),
   );
 }
 

@@ -79,7 +79,7 @@ export function drawCells(canvas: HTMLCanvasElement, panels: Panels, layout: Lay
   else if (layout.cells.length > 0) drawSides(context, panels, layout, { width, height, dx, dy, chosen });
 }
 
-/** Cells in the colour of a score, as far as it is known; an effect has two sides. */
+/** Cells in the colour of a score, as far as it is known; effects have two sides. */
 function tint(
   context: CanvasRenderingContext2D,
   { traits, palette }: Panels,
@@ -90,7 +90,10 @@ function tint(
   const most = Math.max(...[...values.values()].filter(Number.isFinite).map(Math.abs));
   if (!(most > 0)) return;
   const { dark, colormap } = palette.peek();
-  const signed = name === "effect" || (name === "own" && [...values.values()].some((value) => value < 0));
+  const signed =
+    name === "effect" ||
+    name === "direct" ||
+    (name === "own" && [...values.values()].some((value) => value < 0));
   const colors = makePalette({ colormap, scale: "linear", dark, signed, vmax: 1 });
   for (const [{ layer, head }, { x, y, width, height }] of shown) {
     const value = values.get(`${layer}:${head}`) ?? Number.NaN;

@@ -152,6 +152,8 @@ export function grid(panels: Panels): Child {
 const WORDS: Record<string, string> = {
   entropy: "entropy, bits",
   effect: "effect, nats",
+  direct: "direct, logits",
+  value: "‖α v W_O‖",
   distance: "mean distance",
   first: "on the first token",
   previous: "on the previous token",

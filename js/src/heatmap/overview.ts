@@ -22,8 +22,17 @@ const ORDERS: Options<Sort> = [
   ["same", "by same token"],
   ["induction", "by induction"],
   ["effect", "by effect"],
+  ["direct", "by direct share"],
+  ["value", "by value norm"],
   ["own", "by own score"],
 ];
+
+/** What the tints mean that somebody asks for. */
+const MEANT: Record<string, string> = {
+  effect: "effect, nats: blue spoke for the word",
+  direct: "straight to the logit: blue speaks against the word",
+  value: "how much a head writes: ‖α v W_O‖ a token",
+};
 
 export function overview(panels: Panels): Child {
   const { traits } = panels;
@@ -163,13 +172,11 @@ function marks({ traits, ask, arrangement }: Panels): Child {
   const kept = cells.filter((cell) => cell.kept).length;
   return [
     ((traits.sort.value !== "" && !ranked) || lacks(traits, traits.filter.value[0])) &&
-      h("span", {}, traits.sort.value === "effect" ? "effects are not measured yet" : "measuring…"),
+      h("span", {}, traits.sort.value in MEANT ? "not measured yet" : "measuring…"),
     traits.filter.value.length > 0 && h("span", {}, `${whole(kept)} heads left`),
     !ranked && shared > 0 && shared < heads && h("span", {}, h("i.gw-bracket"), "shared keys"),
     !ranked && windows.some(Boolean) && h("span", {}, h("i.gw-dots"), "sliding window"),
-    traits.color.value === "effect" &&
-      measures(traits).includes("effect") &&
-      h("span", {}, "effect, nats: blue spoke for the word"),
+    measures(traits).includes(traits.color.value) && h("span", {}, MEANT[traits.color.value]),
     traits.color.value === "own" && measures(traits).includes("own") && h("span", {}, ofOwn(traits)),
     traits.status.value === "ready" && traits.progress.value.stage
       ? h(

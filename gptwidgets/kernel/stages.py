@@ -147,6 +147,20 @@ class StageSource:
         return bound
 
 
+def available(record: AttentionRecord) -> list[str]:
+    """The stages that a record has, in order: of weights alone only the softmax.
+
+    Example:
+        >>> available(record)  # doctest: +SKIP
+        ['raw', 'scaled', 'masked', 'softmax', 'value-weighted']
+    """
+    source = record.source
+    if not isinstance(source, QKSource):
+        return ["softmax"]
+    whole = all(source.qk[layer].v is not None for layer in record.layers)
+    return list(STAGES if whole else STAGES[:-1])
+
+
 def staged(record: AttentionRecord, stage: str, layer: Which = "max", head: Which = "max") -> AttentionRecord:
     """The record whose numbers are those of a stage instead of weights.
 

@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from gptwidgets.kernel import captions
-from gptwidgets.widgets.recording import Recording
+from gptwidgets.widgets.staging import WORDS, Staging
 from gptwidgets.widgets.wire import Reply, Steps, Task
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ PICTURE_MOST = 200_000  # bytes of a picture that is saved in the notebook
 MIME = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
 
 
-class Exports(Recording):
+class Exports(Staging):
     """What is on the screen as numbers and as files."""
 
     def weights(self, rows: Any = None, cols: Any = None) -> np.ndarray:
@@ -107,7 +107,7 @@ class Exports(Recording):
         whole = range(record.length)
         kind = self._kind() or captions.merged(self.layer, self.head)
         return View(
-            record=record,
+            record=self._staged(record),
             layer=self.layer,
             head=self.head,
             rows=whole[max(0, int(row)) : max(0, round(row + rows))],
@@ -115,7 +115,7 @@ class Exports(Recording):
             scale=self.scale,  # type: ignore[arg-type]
             sink_hidden=self.hide_sink,
             title=self.title,
-            caption=captions.caption(kind, causal=record.causal),
+            caption=f"{WORDS[self._stage_shown()]} {captions.caption(kind, causal=record.causal)}".strip(),
             picture_note=note,
             colormap=self.colormap,
         )

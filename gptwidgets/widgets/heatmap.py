@@ -12,9 +12,10 @@ from gptwidgets.errors import ClosedError
 from gptwidgets.kernel import captions
 from gptwidgets.kernel.gpt import GPT
 from gptwidgets.kernel.record import AttentionRecord
-from gptwidgets.widgets import explaining, opening, service
+from gptwidgets.widgets import opening, service
 from gptwidgets.widgets.display import Displayed
 from gptwidgets.widgets.exchanging import Exchanging
+from gptwidgets.widgets.explaining import Explaining
 from gptwidgets.widgets.following import Following
 from gptwidgets.widgets.state import Shared
 from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task
@@ -23,7 +24,7 @@ WITHIN = ("query", "key", "view")  # places in one text, which mean nothing in t
 SETTLED = 0.8  # seconds without a change, after which the chosen head becomes the picture that stays
 
 
-class AttentionHeatmap(Following, Exchanging, Displayed, Shared):
+class AttentionHeatmap(Explaining, Following, Exchanging, Displayed, Shared):
     """Every layer and head of a GPT over a text: the grid of all heads, one head large, and the text.
 
     Args:
@@ -131,7 +132,7 @@ class AttentionHeatmap(Following, Exchanging, Displayed, Shared):
             else:
                 self._empty()
 
-    @t.observe("layer", "head", "query", "hide_sink")
+    @t.observe("layer", "head", "query", "hide_sink", "stage")
     def _changed(self, change: Any) -> None:
         if self._speaking or self.comm is None:
             return
@@ -199,7 +200,7 @@ class AttentionHeatmap(Following, Exchanging, Displayed, Shared):
             **self._score_requests(),
             **self._follow_requests(),
             **self._intervening_requests(),
-            **explaining.requests(self),
+            **self._explaining_requests(),
         }
 
     def _on_hello(self, _request: dict[str, Any], _buffers: Any) -> Reply:
@@ -210,9 +211,9 @@ class AttentionHeatmap(Following, Exchanging, Displayed, Shared):
         """Anything that reads the record."""
         if request["record"] != self._record_name:
             raise service.StaleRecord("The picture is of an earlier text.")
-        hide = request["variant"] == "no_sink"
+        seen = service.variant(request["variant"])
         urgency = service.urgency(request, self.layer, self.head)
-        return self._reading(lambda record: send(record, what, sink_hidden=hide), urgency)
+        return self._reading(lambda record: send(record, what, **seen), urgency)
 
     def _on_stop(self, _request: dict[str, Any], _buffers: Any) -> Reply:
         self.stop()

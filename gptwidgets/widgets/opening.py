@@ -9,6 +9,7 @@ import numpy as np
 
 from gptwidgets.kernel import captions, tiles
 from gptwidgets.kernel.pooling import pool_codes
+from gptwidgets.kernel.stages import available
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,6 +158,7 @@ def describe(record: AttentionRecord, name: str, gpt: GPT | None) -> dict[str, A
         "causal": record.causal,
         "signed": record.signed,
         "vmax": float(record.vmax),
+        "stages": available(record),
         "model": gpt is not None and not gpt.closed,
         "first_level": tiles.levels(record.length, FIRST),
         "device": str(gpt.device) if gpt else "",

@@ -40,6 +40,7 @@ PLACES = (
     "direction",
     "view",
     "cut",
+    "stage",
 )  # these depend on the record
 BREATH = 0.4  # seconds that a page has to paint the first look, before what is exact takes the processor
 OPEN = 40  # the first picture goes before everything else on the reader

@@ -10,6 +10,7 @@ import numpy as np
 
 from gptwidgets.errors import GPTWidgetsError
 from gptwidgets.kernel import tiles
+from gptwidgets.kernel.stages import staged
 from gptwidgets.widgets.values import whole
 from gptwidgets.widgets.wire import Reply, Steps
 
@@ -46,6 +47,17 @@ def urgency(request: dict[str, Any], layer: Any, head: Any) -> int:
     return CHOSEN if chosen else GRID
 
 
+def variant(name: str) -> dict[str, Any]:
+    """What a variant's name on the wire says, as keywords: "plain", "no_sink", or one with ":" and a stage.
+
+    Example:
+        >>> variant("no_sink:raw")
+        {'sink_hidden': True, 'stage': 'raw'}
+    """
+    sink, _, stage = str(name).partition(":")
+    return {"sink_hidden": sink == "no_sink", **({"stage": stage} if stage else {})}
+
+
 class Pack:
     """Collects pictures until there are enough for a message."""
 
@@ -78,13 +90,16 @@ class Pack:
         return reply
 
 
-def send_tiles(record: AttentionRecord, wanted: Iterable[list[Any]], *, sink_hidden: bool) -> Steps:
+def send_tiles(
+    record: AttentionRecord, wanted: Iterable[list[Any]], *, sink_hidden: bool, stage: str = "softmax"
+) -> Steps:
     """Computes tiles and sends them as they come; large coarse ones from sampled rows first.
 
     Args:
         record: the record.
         wanted: [layer, head, level, row, col] each.
         sink_hidden: leave the first token out and renormalise.
+        stage: which numbers, see kernel/stages.py; each tile then says its head's largest magnitude, too.
     """
     pack = Pack("tiles")
     all_ = [
@@ -96,9 +111,10 @@ def send_tiles(record: AttentionRecord, wanted: Iterable[list[Any]], *, sink_hid
     ]
     for (layer, head, level, row, col), sampled in order:
         picture, exact = yield from tiles.tile(
-            record, layer, head, level, row, col, sink_hidden=sink_hidden, sampled=sampled
+            record, layer, head, level, row, col, sink_hidden=sink_hidden, sampled=sampled, stage=stage
         )
-        pack.add([layer, head, level, row, col, *picture.shape, int(exact)], picture)
+        most = [] if stage == "softmax" else [float(staged(record, stage, *record.find(layer, head)).vmax)]
+        pack.add([layer, head, level, row, col, *picture.shape, int(exact), *most], picture)
         if pack.due:
             yield pack.take()
     return pack.take()
@@ -123,16 +139,20 @@ def send_thumbnails(record: AttentionRecord, heads: Iterable[list[Any]], *, sink
     return pack.take()
 
 
-def send_patch(record: AttentionRecord, request: dict[str, Any], *, sink_hidden: bool) -> Steps:
+def send_patch(
+    record: AttentionRecord, request: dict[str, Any], *, sink_hidden: bool, stage: str = "softmax"
+) -> Steps:
     """The exact values of 64 × 64 cells, float32, for hovering."""
     row, col = (whole(request[name], f"A {name}") for name in ("row", "col"))
     values = yield from tiles.patch_steps(
-        record, request["layer"], request["head"], row, col, sink_hidden=sink_hidden
+        record, request["layer"], request["head"], row, col, sink_hidden=sink_hidden, stage=stage
     )
     return Reply({"row": row, "col": col, "size": tiles.PATCH}, [_floats(values)])
 
 
-def send_line(record: AttentionRecord, request: dict[str, Any], *, sink_hidden: bool) -> Steps:
+def send_line(
+    record: AttentionRecord, request: dict[str, Any], *, sink_hidden: bool, stage: str = "softmax"
+) -> Steps:
     """What one token looks at (`query`) or who looks at it (`key`), exact, float32 [T]."""
     which: dict[str, Any] = {
         name: whole(request[name], f"A {name}") for name in ("query", "key") if request.get(name) is not None
@@ -140,7 +160,7 @@ def send_line(record: AttentionRecord, request: dict[str, Any], *, sink_hidden: 
     if len(which) != 1:
         raise ValueError("A line is of one query or of one key.")
     values = yield from tiles.line_steps(
-        record, request["layer"], request["head"], sink_hidden=sink_hidden, **which
+        record, request["layer"], request["head"], sink_hidden=sink_hidden, stage=stage, **which
     )
     return Reply(which, [_floats(values)])
 

@@ -11,7 +11,7 @@ from gptwidgets.widgets.saved import VERSION, all_or_nothing, checked_state
 CHANGES = ("heads_off", "ablation", "compare", "switching")
 LOOKS = (
     *("title", "height", "presentation", "scale", "colormap", "sort", "color", "descending"),
-    *("filter", "aggregates"),
+    *("filter", "aggregates", "step"),
     *CHANGES,
 )
 

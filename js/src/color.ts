@@ -19,6 +19,8 @@ export interface PaletteOptions {
   readonly signed?: boolean | undefined;
   /** The value at the scale's end: the largest magnitude of a signed array, otherwise 1. */
   readonly vmax?: number | undefined;
+  /** Whether the codes are a signed array's, though no value is below zero; where not said, as `signed`. */
+  readonly coded?: boolean | undefined;
 }
 
 export interface Palette extends Required<PaletteOptions> {
@@ -78,6 +80,7 @@ export function encode(value: number, signed = false, vmax = 1): number {
 
 export function makePalette(options: PaletteOptions): Palette {
   const { colormap, scale, dark, signed = false } = options;
+  const coded = options.coded ?? signed;
   const vmax = options.vmax || 1; // of an array of zeros as well
   const stops = parse(pointsOf(colormap, dark, signed));
   const floor = dark && !signed ? (FLOORS[colormap] ?? 0) : 0;
@@ -89,16 +92,19 @@ export function makePalette(options: PaletteOptions): Palette {
   const colourAt = (place: number): Rgb => blend(stops, floor + (1 - floor) * place);
   const lut = new Uint32Array(256);
   for (let code = 1; code < 256; code++) {
-    const [r, g, b] = colourAt(at(decode(code, signed, vmax)));
+    const [r, g, b] = colourAt(at(decode(code, coded, vmax)));
     lut[code] = (255 << 24) | (b << 16) | (g << 8) | r;
   }
   const cssAt = (place: number): string => `rgb(${colourAt(place).join(" ")})`;
   return {
-    name: [signed ? "signed" : colormap, scale, dark ? "dark" : "light", vmax].join("|"),
+    name: [signed ? "signed" : `${colormap}${coded ? "*" : ""}`, scale, dark ? "dark" : "light", vmax].join(
+      "|",
+    ),
     colormap,
     scale,
     dark,
     signed,
+    coded,
     vmax,
     lut,
     at,

@@ -22,6 +22,8 @@ export type Sort =
   | "direct"
   | "value"
   | "own";
+/** Which numbers the picture shows: see gptwidgets/kernel/stages.py. */
+export type Stage = "raw" | "scaled" | "masked" | "softmax" | "value-weighted";
 export type Status = "empty" | "loading" | "recording" | "ready" | "error" | "closed";
 /** First query, first key, number of queries, number of keys, in tokens; [] is the whole head. */
 export type View = readonly [] | readonly [number, number, number, number];
@@ -55,6 +57,8 @@ export interface Info {
   readonly signed?: boolean;
   /** The largest magnitude of a signed array. */
   readonly vmax?: number;
+  /** The stages that the record has. */
+  readonly stages?: readonly Stage[];
   readonly first_level?: number;
   readonly device?: string;
   readonly dtype?: string;
@@ -149,6 +153,9 @@ export interface Written {
   ablation: Ablation;
   switching: boolean;
   compare: Compare;
+  stage: Stage;
+  /** How many parts of a cell's arithmetic are unfolded. */
+  step: number;
 }
 
 /** What only Python writes. */
@@ -209,6 +216,8 @@ const written = (): Written => ({
   ablation: "mean",
   switching: false,
   compare: "with",
+  stage: "softmax",
+  step: 7,
 });
 
 const told = (): Told => ({
@@ -245,4 +254,17 @@ export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
 /** The name of the kernel's variant of a head: with the first token's column, or without it. */
 export function variantOf(traits: HeatTraits): "plain" | "no_sink" {
   return traits.hideSink.value ? "no_sink" : "plain";
+}
+
+/** The stage that the picture shows: of means and maxima, and of a text that grows, the softmax alone. */
+export function stageOf({ stage, info, layer, head }: HeatTraits): Stage {
+  const { stages = [], following } = info.value;
+  const one = typeof layer.value === "number" && typeof head.value === "number" && !following;
+  return one && stages.includes(stage.value) ? stage.value : "softmax";
+}
+
+/** The name of the kernel's variant of the picture: with its stage, where that is not the softmax. */
+export function seenVariant(traits: HeatTraits): string {
+  const stage = stageOf(traits);
+  return stage === "softmax" ? variantOf(traits) : `${variantOf(traits)}:${stage}`;
 }

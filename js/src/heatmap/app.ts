@@ -4,6 +4,7 @@ import { computed } from "@preact/signals-core";
 import { type Child, follow, h, onEnd } from "../dom";
 import type { HeatTraits } from "../model";
 import { iconButton } from "../ui";
+import { arithmetic } from "./arithmetic/panel";
 import { kindAndCaption, notesOf } from "./caption";
 import { cause } from "./cause";
 import { controls } from "./controls";
@@ -33,6 +34,7 @@ export function app(panels: Panels): void {
   observer.observe(root);
   onEnd(() => observer.disconnect());
   const host = h("div.gw-matrix");
+  const large = { ...panels, palette: computed(() => panels.shown.value.palette) };
   root.append(
     h(
       "div.gw-all",
@@ -67,16 +69,19 @@ export function app(panels: Panels): void {
             h(
               "div.gw-caption",
               {},
-              legend(panels),
+              legend(large),
               h("p", {}, () => kindAndCaption(traits)[1]),
-              h("p.gw-quiet", {}, () => notesOf(traits, matrix.value?.sampled.value ?? false).join(" · ")),
+              h("p.gw-quiet", {}, () =>
+                notesOf(traits, matrix.value?.sampled.value ?? false, panels.shown.value.stage).join(" · "),
+              ),
             ),
           ),
           host,
         ),
         front(panels),
       ),
-      () => waiting.value !== "empty" && text(panels),
+      arithmetic(panels),
+      () => waiting.value !== "empty" && text(large),
     ),
     tip(panels),
     h("p.gw-hidden", { "aria-live": "polite" }, () => traits.sentence.value),
@@ -91,11 +96,11 @@ export function app(panels: Panels): void {
     root.setAttribute("aria-label", title.value || "Attention heatmap");
     root.setAttribute("aria-busy", String(waiting.value === "busy"));
   });
-  matrix.value = mountMatrix(host, panels);
+  matrix.value = mountMatrix(host, large);
   onEnd(() => {
     matrix.value = null;
   });
-  keepPicture(panels);
+  keepPicture(large);
 }
 
 function heading(traits: HeatTraits): Child {

@@ -19,6 +19,8 @@ export interface TileCache {
   readonly trouble: ReadonlySignal<WireError | null>;
   /** A tile if it is there; a look keeps it longer. */
   get: (picture: Picture, spot: TileSpot) => Tile | undefined;
+  /** The largest magnitude of a picture whose codes are signed, as its tiles said; undefined before they came. */
+  vmax: (picture: Picture) => number | undefined;
   /** Keeps a tile. An exact one is never replaced by a sampled one. */
   put: (picture: Picture, spot: TileSpot, tile: Tile) => void;
   /** Rows `from` … `length` of a growing text: a picture's own are here; of others what they touch is stale. */
@@ -46,6 +48,7 @@ const ATTEMPTS = 4;
 export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, limit = LIMIT): TileCache {
   const version = signal(0);
   const trouble = signal<WireError | null>(null);
+  const largest = new Map<Picture, number>();
   const tiles = new Map<string, Kept>(); // least recently used first
   const wishes = new Map<object, readonly string[]>(); // of each view
   const batches = new Set<Batch>();
@@ -161,11 +164,12 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
   function take(group: string, { open }: Batch, { content, buffers: [buffer] }: Answer): void {
     let start = 0;
     for (const entry of (content["tiles"] ?? []) as number[][]) {
-      const [rows = 0, cols = 0, exact = 1] = entry.slice(5);
+      const [rows = 0, cols = 0, exact = 1, vmax] = entry.slice(5);
       const name = `${group}|${entry.slice(0, 5).join("|")}`;
       const codes = buffer?.slice(start, start + rows * cols) ?? new Uint8Array(); // the message's memory can go
       start += rows * cols;
       const [level, row] = entry.slice(2) as [number, number];
+      if (vmax !== undefined) largest.set(`${group}|${entry.slice(0, 2).join("|")}`, vmax);
       const { following, length = 0 } = traits.info.peek();
       const short = following && rows < Math.min(TILE, cellsAt(level, length) - row * TILE); // it has grown since
       put(name, { rows, cols, codes, exact: Boolean(exact) && !short });
@@ -232,6 +236,7 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
     version,
     trouble,
     get,
+    vmax: (picture) => largest.get(picture),
     put: (picture, spot, tile) => put(nameOf(picture, spot), tile),
     grow,
     want,

@@ -1,5 +1,5 @@
 // What to look for in a head of its kind, and what must be known to read its picture.
-import type { HeatTraits } from "../model";
+import type { HeatTraits, Stage } from "../model";
 import { whole } from "../numbers";
 import { offWords } from "./switching";
 import { isWhole, regionOf } from "./viewport";
@@ -12,8 +12,16 @@ export function kindAndCaption(traits: HeatTraits): readonly [kind: string, capt
   return [merged ? "" : kind, traits.kinds.value[merged || kind] ?? ""];
 }
 
-/** What is hidden, masked or shared, one short phrase each; `sampled`: only some queries were looked at. */
-export function notesOf(traits: HeatTraits, sampled: boolean): string[] {
+const STAGES: Readonly<Record<Stage, string>> = {
+  raw: "query · key, before scale and mask",
+  scaled: "query · key · scale, before the mask",
+  masked: "logits: what the softmax is taken of",
+  softmax: "",
+  "value-weighted": "length of weight × value: what each key adds to the output",
+};
+
+/** What is shown, hidden, masked or shared, one short phrase each; `sampled`: only some queries were looked at. */
+export function notesOf(traits: HeatTraits, sampled: boolean, stage: Stage = "softmax"): string[] {
   const { info, layer, head, hideSink } = traits;
   const {
     length = 0,
@@ -23,10 +31,12 @@ export function notesOf(traits: HeatTraits, sampled: boolean): string[] {
     n_heads: heads = 1,
     n_kv_heads: shared,
   } = info.value;
-  const notes = [offWords(traits)].filter(Boolean);
+  const notes = [STAGES[stage], offWords(traits)].filter(Boolean);
   if (hideSink.value && length > 1) {
     const rows = [layer.value, head.value].includes("max") ? "each head's rows add" : "rows add";
-    notes.push(signed ? "first token hidden" : `first token hidden, ${rows} up to 1 without it`);
+    notes.push(
+      signed || stage !== "softmax" ? "first token hidden" : `first token hidden, ${rows} up to 1 without it`,
+    );
   }
   const window = windows[layers.indexOf(layer.value as number)] ?? Infinity;
   if (window < length) notes.push(`sliding window of ${window} tokens`);

@@ -1,7 +1,7 @@
 // The one row of controls: which head, how it is coloured, what is left out, and what can be done with it.
 import { computed, type Signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
-import type { Colormap, Scale, Which } from "../model";
+import type { Colormap, Scale, Stage, Which } from "../model";
 import {
   button,
   choice,
@@ -22,6 +22,15 @@ const SCALES: Options<Scale> = [
   ["linear", "linear", "Linear scale"],
   ["sqrt", "√", "Square-root scale: small weights show"],
   ["log", "log", "Logarithmic scale: four decades"],
+];
+
+/** What the large picture shows, on the way to the weights and from them to the output. */
+const STAGES: Options<Stage> = [
+  ["raw", "q · k"],
+  ["scaled", "q · k · scale"],
+  ["masked", "logits"],
+  ["softmax", "weights"],
+  ["value-weighted", "weight × value"],
 ];
 
 const COLORMAPS: Options<Colormap> = [
@@ -47,6 +56,9 @@ const KEYS: readonly Key[] = [
   ["Head", ARROWS, "move"],
   ["", "+ −", "zoom; also by wheel, pinch, or a box with Shift"],
   ["", "0", "the whole head"],
+  ["", "Enter", "choose a cell: its arithmetic"],
+  ["Arithmetic", ARROWS, "go from number to number"],
+  ["", ", .", "one step less, one more"],
   ["Text", ARROWS, "go to a token"],
   ["", "Enter", "keep it, or let it go"],
 ];
@@ -58,6 +70,7 @@ export function controls(panels: Panels): Child {
     "div.gw-controls",
     { role: "toolbar", "aria-label": "Controls" },
     stepper(panels),
+    () => staging(traits),
     choice("Scale", traits.scale, SCALES),
     () =>
       !traits.info.value.signed && [
@@ -84,6 +97,16 @@ export function controls(panels: Panels): Child {
       ),
       sizeAndKeys(presentation, KEYS),
     ),
+  );
+}
+
+/** Means and maxima have their weights only: nothing to choose. */
+function staging(traits: Panels["traits"]): Child {
+  const { stages = [], following } = traits.info.value;
+  const merged = [traits.layer.value, traits.head.value].some((which) => typeof which !== "number");
+  if (stages.length < 2 || following || merged) return false;
+  return pick("What the large picture shows", traits.stage, () =>
+    STAGES.filter(([name]) => stages.includes(name)),
   );
 }
 

@@ -289,10 +289,10 @@ export function mountFlow(panels: Panels): HTMLElement {
   });
   // The line to show, looked for again whenever head, variant, record or token change.
   follow(() => {
-    const { direction, layer, head, hideSink, info, status } = traits;
+    const { direction, layer, head, hideSink, stage, info, status } = traits;
     const fixed = lockedToken(traits);
     const token = fixed ?? pointed.value ?? newest(traits);
-    void [layer.value, head.value, hideSink.value, info.value, drawn.value];
+    void [layer.value, head.value, hideSink.value, stage.value, info.value, drawn.value];
     const there = status.value === "ready" || status.value === "closed"; // a record outlives its model
     if (token !== null && token >= length() && isFollowing(traits)) return; // it is drawn in a moment
     if (token === null || token >= length() || !there) return show();

@@ -142,7 +142,7 @@ export function createHands(
     if (level > 0) return { row, col };
     const tile = cache.get(picture, { level, row: Math.floor(row / TILE), col: Math.floor(col / TILE) });
     const code = tile?.codes[(row % TILE) * tile.cols + (col % TILE)];
-    return code === undefined ? { row, col } : { row, col, near: decode(code, palette.signed, palette.vmax) };
+    return code === undefined ? { row, col } : { row, col, near: decode(code, palette.coded, palette.vmax) };
   }
 
   /** The pointer's place in the root; to be read before anything is written. */

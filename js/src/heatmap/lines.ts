@@ -2,7 +2,7 @@
 // One store a model; its views share it.
 
 import type { HeatTraits } from "../model";
-import { type Direction, variantOf } from "../model";
+import { type Direction, seenVariant } from "../model";
 import type { Fields, Wire } from "../wire";
 
 export interface Lines {
@@ -25,7 +25,7 @@ export function createLines(traits: HeatTraits, wire: Wire): Lines {
     const record = traits.info.peek().record ?? "";
     const which = {
       record,
-      variant: variantOf(traits),
+      variant: seenVariant(traits),
       layer: traits.layer.peek(),
       head: traits.head.peek(),
     };

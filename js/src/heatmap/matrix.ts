@@ -59,9 +59,11 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
     if (cellsDirty) {
       cellsDirty = false;
       wantTiles();
-      const on = cleared(cells, scene.ratio);
-      sampled.value = !paintPicture(on, scene);
-      paintMinimap(on, scene, cache);
+      if (!late()) {
+        const on = cleared(cells, scene.ratio);
+        sampled.value = !paintPicture(on, scene);
+        paintMinimap(on, scene, cache);
+      }
       host.dataset["tilesPending"] = String(cache.missing(me));
     }
     paintGlass(cleared(glass, scene.ratio));
@@ -69,6 +71,12 @@ export function mountMatrix(host: HTMLElement, context: HeatContext): MatrixHand
     host.dataset["painted"] = String(painted);
     const now = performance.now();
     host.dispatchEvent(new CustomEvent("gw-drawn", { detail: { ms: now - since, paint: now - began } }));
+  }
+
+  /** A stage of which nothing is there yet, and no thumbnail to stand in for it: what was painted stays. */
+  function late(): boolean {
+    const waits = scene.stage !== "softmax" && cache.vmax(scene.picture) === undefined;
+    return waits && painted > 0 && cache.trouble.peek() === null;
   }
 
   function wantTiles(): void {

@@ -106,9 +106,9 @@ function hatchSink(on: Canvas2D, scene: Scene): void {
 
 /** The edges of the causal mask and of a sliding window: a cell is there, or it is not. */
 function drawEdges(on: Canvas2D, scene: Scene): void {
-  const { causal, window, theme, length } = scene;
+  const { edge, window, theme, length } = scene;
   on.lineWidth = 1;
-  if (causal) stroke(on, theme.line, ...stairs(scene, 1));
+  if (edge) stroke(on, theme.line, ...stairs(scene, 1));
   if (window < length) {
     on.setLineDash([5, 4]);
     stroke(on, theme.accent, ...stairs(scene, 1 - window));
@@ -148,7 +148,13 @@ export function paintNumbers(on: Canvas2D, scene: Scene, patches: Patches): void
         y > bottom - type / 2
       )
         continue;
-      write(on, value.toFixed(2).replace("-", "−"), [x, y], "center", palette.ink(value));
+      write(
+        on,
+        value.toFixed(Math.abs(value) < 10 ? 2 : 1).replace("-", "−"),
+        [x, y],
+        "center",
+        palette.ink(value),
+      );
     }
   }
 }

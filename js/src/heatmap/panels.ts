@@ -5,7 +5,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from "@prea
 import type { AnyModel } from "../bind";
 import { makePalette, type Palette } from "../color";
 import { type Connection, greet } from "../connection";
-import { type HeatTraits, heatTraits } from "../model";
+import { type HeatTraits, heatTraits, type Stage, seenVariant, stageOf } from "../model";
 import { type Theme, watchTheme } from "../theme";
 import { named } from "../tokens";
 import { createWire, type Fields, type Wire } from "../wire";
@@ -37,9 +37,16 @@ export interface Tip {
   readonly quiet: readonly (readonly [words: string, figure?: string])[];
 }
 
+interface Seen {
+  readonly stage: Stage;
+  readonly palette: Palette;
+}
+
 export interface Panels extends HeatContext, Omit<Shared, "ends"> {
   readonly root: HTMLElement;
   readonly theme: ReadonlySignal<Theme>;
+  /** What the large picture shows, and its colours: those of the stage whose numbers are there. */
+  readonly shown: ReadonlySignal<Seen>;
   /** All heads in the order in which the overview shows them. */
   readonly arrangement: ReadonlySignal<Arrangement>;
   readonly matrix: Signal<MatrixHandle | null>;
@@ -98,6 +105,7 @@ export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): 
       vmax: traits.info.value.vmax ?? 1,
     }),
   );
+  const shown = shownIn(traits, parts.cache, palette);
   const arrangement = computed(() =>
     arrange(traits.info.value.layers ?? [], traits.info.value.n_heads ?? 0, {
       aggregates: traits.aggregates.value,
@@ -113,6 +121,7 @@ export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): 
     root,
     theme,
     palette,
+    shown,
     arrangement,
     matrix: signal<MatrixHandle | null>(null),
     tip: signal<Tip | null>(null),
@@ -145,6 +154,30 @@ export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): 
     id: `gw${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36)}`,
     signal: ends,
   };
+}
+
+/** The chosen stage; until its numbers are there, the one before. */
+function shownIn(traits: HeatTraits, cache: TileCache, palette: ReadonlySignal<Palette>): Panels["shown"] {
+  const vmax = computed(() => {
+    void cache.version.value;
+    const name = `${traits.info.value.record}|${seenVariant(traits)}|${traits.layer.value}|${traits.head.value}`;
+    return cache.vmax(name);
+  });
+  let before: Seen | undefined;
+  const make = (): Seen => {
+    const stage = stageOf(traits);
+    if (stage === "softmax") return { stage, palette: palette.value };
+    const { colormap, scale, dark } = palette.value;
+    const signed = stage !== "value-weighted";
+    const most = vmax.value ?? before?.palette.vmax;
+    if (vmax.value === undefined && before?.stage !== stage)
+      return before ?? { stage, palette: palette.value };
+    return { stage, palette: makePalette({ colormap, scale, dark, signed, coded: true, vmax: most }) };
+  };
+  return computed(() => {
+    before = make();
+    return before;
+  });
 }
 
 /** The token whose line is shown and kept: the query, or the key where it is asked who looks at it. */

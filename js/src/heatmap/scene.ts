@@ -1,6 +1,6 @@
 // Everything that one painting of the matrix depends on, gathered from signals before the first stroke.
 import type { Palette } from "../color";
-import { type HeatTraits, type TokenColumns, variantOf } from "../model";
+import { type HeatTraits, type Stage, seenVariant, stageOf, type TokenColumns } from "../model";
 import type { Theme } from "../theme";
 import { named, spelled, visible } from "../tokens";
 import type { Picture } from "./cache";
@@ -20,7 +20,11 @@ export interface Scene extends Size {
   /** Tokens. 0 while there is no record. */
   readonly length: number;
   readonly picture: Picture;
+  readonly stage: Stage;
+  /** Whether there are no cells above the diagonal; before the mask there are. */
   readonly causal: boolean;
+  /** Whether the mask has its edge on the diagonal. */
+  readonly edge: boolean;
   /** The sliding window in tokens; Infinity without one. */
   readonly window: number;
   readonly sinkHidden: boolean;
@@ -58,7 +62,9 @@ export function sceneOf(
   measure: Measure,
 ): Scene {
   const info = traits.info.value;
-  const { record, causal = true, layers = [], windows = [] } = info;
+  const { record, causal: edge = true, layers = [], windows = [] } = info;
+  const stage = stageOf(traits);
+  const causal = edge && stage !== "raw" && stage !== "scaled";
   const length = record === undefined ? 0 : (info.length ?? 0);
   const layer = traits.layer.value;
   const head = traits.head.value;
@@ -77,8 +83,10 @@ export function sceneOf(
   return {
     ...size,
     length,
-    picture: `${record}|${variantOf(traits)}|${layer}|${head}`,
+    picture: `${record}|${seenVariant(traits)}|${layer}|${head}`,
+    stage,
     causal,
+    edge,
     window,
     sinkHidden,
     tokens,

@@ -1,9 +1,18 @@
 // What floats beside the pointer, and where.
 import { type Child, h } from "../dom";
+import type { Stage } from "../model";
 import { weight } from "./format";
 import type { Panels, Tip } from "./panels";
 import { nameOf, type Scene } from "./scene";
 import type { Hover } from "./types";
+
+const NAMES: Readonly<Record<Stage, string>> = {
+  raw: "q · k = ",
+  scaled: "q · k · scale = ",
+  masked: "logit ",
+  softmax: "",
+  "value-weighted": "‖w · v‖ = ",
+};
 
 /** Of a cell: its value, its two tokens, and of how many cells it is the strongest. */
 export function wordsOf(scene: Scene, { row, col, value, near }: Hover): Pick<Tip, "strong" | "quiet"> {
@@ -14,7 +23,8 @@ export function wordsOf(scene: Scene, { row, col, value, near }: Hover): Pick<Ti
   const known = value ?? near;
   if (known === undefined) return { strong: "…", quiet };
   if (Number.isNaN(known)) return { strong: "masked", quiet };
-  return { strong: value === undefined ? `≈ ${Number(known.toPrecision(2))}` : weight(known), quiet };
+  const strong = value === undefined ? `≈ ${Number(known.toPrecision(2))}` : weight(known);
+  return { strong: `${NAMES[scene.stage]}${strong.replace("-", "−")}`, quiet };
 }
 
 export const tip = (panels: Panels): HTMLElement =>

@@ -1,0 +1,279 @@
+// The numbers themselves in four columns, and the one that is pointed at with its formula.
+import { computed, effect, signal, untracked } from "@preact/signals-core";
+import { type Child, follow, h, onEnd } from "../../dom";
+import { whole } from "../../numbers";
+import { type Panels, quote } from "../panels";
+import {
+  type Cell,
+  countOf,
+  type Explained,
+  explain,
+  firstAt,
+  isOpen,
+  keyAt,
+  type Spot,
+  type Step,
+  say,
+  stepOf,
+  unfolded,
+} from "./cell";
+import { drawStrip, placeAt, type Strip } from "./strip";
+
+interface Made {
+  readonly element: HTMLElement;
+  readonly formula: Child;
+  /** Draws all strips anew. */
+  readonly draw: () => void;
+}
+
+/** Of each part the number that sums it up: its formula stands there where none is pointed at. */
+const MAIN: Readonly<Record<string, string>> = {
+  vectors: "q",
+  raw: "dot",
+  scaled: "scaled",
+  masked: "logit",
+  softmax: "weight",
+  "value-weighted": "weighted_v",
+  output: "output",
+};
+
+/** So many keys have their names under their bars. */
+const NAMED = 8;
+
+type Column = "pair" | "score" | "row" | "value";
+
+const columnOf = ({ kind, part }: Step): Column => {
+  if (kind === "keys") return "row";
+  if (part === "vectors" || part === "raw") return "pair";
+  if (part === "scaled" || part === "masked") return "score";
+  return part === "softmax" ? "row" : "value";
+};
+
+export function columns(panels: Panels, cell: Cell): Made {
+  const { traits, theme } = panels;
+  const hovered = signal<Spot | null>(null);
+  const focused = signal<Spot | null>(null);
+  const strips = new Map<string, Strip>();
+  const elements = new Map<string, HTMLElement>();
+  const places = new Map<string, number | null>(cell.steps.map((step) => [step.name, firstAt(cell, step)]));
+  const open = computed(() => unfolded(cell, traits.step.value));
+  const pointed = computed(() => hovered.value ?? focused.value);
+  const seen = (step: Step): boolean => isOpen(cell, step, traits.step.value);
+
+  const explained = computed<Explained | undefined>(() => {
+    const last = open.value === cell.parts.length ? "weight" : MAIN[cell.parts[open.value - 1] ?? ""];
+    const name = pointed.value?.name ?? last ?? "";
+    const step = stepOf(cell, name);
+    return step && seen(step) ? explain(cell, step, pointed.value?.at ?? firstAt(cell, step)) : undefined;
+  });
+
+  // Lighting: what went in, and the number itself.
+  const light = (): void => {
+    const spot = pointed.value;
+    const inputs = spot === null ? undefined : explained.value?.inputs;
+    const colours = theme.peek();
+    for (const [name, element] of elements) {
+      const lit = inputs?.get(name);
+      element.toggleAttribute("data-lit", lit !== undefined);
+      element.toggleAttribute("data-here", spot?.name === name);
+      const strip = strips.get(name);
+      if (!strip) continue;
+      const at = spot?.name === name ? spot.at : null;
+      if (strip.lit === undefined && lit === undefined && strip.at === at) continue;
+      Object.assign(strip, { lit, at });
+      drawStrip(strip, colours);
+    }
+  };
+  onEnd(effect(light));
+
+  const name = (step: Step, at: number): string =>
+    step.kind === "keys" ? quote(traits, keyAt(cell, at)) : `dimension ${at}`;
+
+  /** What is heard of a number. */
+  const heard = (step: Step, at: number | null): string => {
+    const { text } = explain(cell, step, at);
+    return at === null ? `${step.title}: ${text}` : `${step.title}, ${name(step, at)}: ${text}`;
+  };
+
+  const tell = (step: Step): void => {
+    const element = elements.get(step.name);
+    const at = places.get(step.name) ?? null;
+    if (step.kind !== "number" && countOf(cell, step) > 0) {
+      element?.setAttribute("aria-valuenow", String(at ?? 0));
+      element?.setAttribute("aria-valuetext", heard(step, at));
+    }
+  };
+
+  const one = (step: Step): HTMLElement => {
+    const many = step.kind !== "number";
+    const count = countOf(cell, step);
+    const value = (): Child => {
+      if (!many) return h("b", {}, step.text);
+      const spot = pointed.value;
+      if (count === 0) return h("span.gw-quiet", {}, "none");
+      if (spot?.name !== step.name || spot.at === null)
+        return h("span.gw-quiet", {}, step.kind === "keys" ? `${whole(count)} keys` : `${count}`);
+      const number = say(cell.numbers.get(step.name)?.[spot.at] ?? Number.NaN);
+      return [h("bdi.gw-quiet", {}, name(step, spot.at)), " ", h("b", {}, number)];
+    };
+    const canvas = many && (h("canvas", { "aria-hidden": "true" }) as HTMLCanvasElement);
+    const slides = {
+      role: "slider",
+      "aria-readonly": "true",
+      "aria-valuemin": 0,
+      "aria-valuemax": count - 1,
+    };
+    const element = h(
+      many ? "div.gw-strip" : "div.gw-one",
+      {
+        "data-step": step.name,
+        tabindex: -1,
+        ...(many && count > 0 ? slides : { role: "img" }),
+        "aria-label": many && count > 0 ? step.title : heard(step, null),
+        "data-folded": () => !seen(step),
+        "aria-hidden": () => (seen(step) ? undefined : "true"),
+      },
+      h("span.gw-line", {}, h("span", {}, step.title), h("span", {}, value)),
+      canvas,
+      step.name === "weights" && count <= NAMED && names(step, count),
+    );
+    elements.set(step.name, element);
+    if (canvas) {
+      const keys = step.kind === "keys";
+      const numbers = cell.numbers.get(step.name) ?? new Float32Array();
+      strips.set(step.name, {
+        canvas,
+        numbers,
+        keys,
+        chosen: keys ? cell.at : null,
+        lit: undefined,
+        at: null,
+      });
+      tell(step);
+    }
+    return element;
+  };
+
+  /** Under few bars their tokens. */
+  const names = (step: Step, count: number): Child =>
+    h(
+      "span.gw-names",
+      { "aria-hidden": "true" },
+      Array.from({ length: count }, (_, at) =>
+        h("bdi", { "data-chosen": at === cell.at, title: name(step, at) }, name(step, at)),
+      ),
+    );
+
+  const spotUnder = (event: Event): Spot | null => {
+    const target = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-step]") : null;
+    const step = target && stepOf(cell, target.dataset["step"] ?? "");
+    if (!(step && seen(step))) return null;
+    const strip = strips.get(step.name);
+    if (!(strip && event instanceof MouseEvent))
+      return { name: step.name, at: places.get(step.name) ?? null };
+    const box = strip.canvas.getBoundingClientRect();
+    return { name: step.name, at: placeAt(strip.numbers, event.clientX - box.left, box.width) };
+  };
+
+  const roam = (step: Step | undefined): void => {
+    if (!step) return;
+    for (const [other, element] of elements) element.tabIndex = other === step.name ? 0 : -1;
+  };
+
+  const onkeydown = (event: KeyboardEvent): void => {
+    const spot = focused.peek();
+    const step = spot && stepOf(cell, spot.name);
+    if (!(spot && step) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const all = cell.steps.filter(seen);
+    const go = (by: number): void => {
+      const next = all[Math.min(Math.max(all.indexOf(step) + by, 0), all.length - 1)];
+      elements.get(next?.name ?? "")?.focus({ preventScroll: false });
+    };
+    const last = countOf(cell, step) - 1;
+    const slide = (to: number): void => {
+      places.set(step.name, Math.min(Math.max(to, 0), last));
+      tell(step);
+      hovered.value = null;
+      focused.value = { name: step.name, at: places.get(step.name) ?? null };
+    };
+    const many = step.kind !== "number" && last >= 0;
+    const at = spot.at ?? 0;
+    const keys: Readonly<Record<string, () => void>> = {
+      ArrowUp: () => go(-1),
+      ArrowDown: () => go(1),
+      ArrowLeft: () => (many ? slide(at - 1) : go(-1)),
+      ArrowRight: () => (many ? slide(at + 1) : go(1)),
+      Home: () => (many ? slide(0) : go(-all.length)),
+      End: () => (many ? slide(last) : go(all.length)),
+    };
+    const press = keys[event.key];
+    if (!press) return;
+    event.preventDefault();
+    event.stopPropagation();
+    press();
+  };
+
+  const column = (which: Column, title: string): Child => {
+    const mine = cell.steps.filter((step) => columnOf(step) === which);
+    if (mine.length === 0) return false;
+    const first = Math.min(...mine.map(({ part }) => cell.parts.indexOf(part)));
+    return h(
+      `section.gw-column.gw-${which}`,
+      {},
+      h("h4", { "data-folded": () => open.value <= first }, title),
+      mine.map(one),
+    );
+  };
+
+  const seenKeys = cell.keys.reduce((sum, [start, stop]) => sum + stop - start, 0);
+  const element = h(
+    "div.gw-columns",
+    {
+      onpointermove: (event: PointerEvent) => {
+        hovered.value = spotUnder(event);
+      },
+      onpointerleave: () => {
+        hovered.value = null;
+      },
+      onfocusin: (event: FocusEvent) => {
+        hovered.value = null;
+        focused.value = spotUnder(event);
+        roam(focused.value ? stepOf(cell, focused.value.name) : undefined);
+      },
+      onfocusout: () => {
+        focused.value = null;
+      },
+      onkeydown,
+    },
+    column("pair", "Query and key, by dimension"),
+    column("score", "Their score"),
+    column("row", `The row: ${whole(seenKeys)} ${seenKeys === 1 ? "key" : "keys"} in sight`),
+    column("value", "What the head gives out"),
+  );
+  follow(() => {
+    void open.value;
+    untracked(() => roam(cell.steps.find(seen)));
+  });
+  return {
+    element,
+    formula: () => formula(explained.value),
+    draw() {
+      for (const strip of strips.values()) drawStrip(strip, theme.peek());
+    },
+  };
+}
+
+/** With fractions and sums as large as in a line of their own. */
+function large(math: Element): Element {
+  math.setAttribute("displaystyle", "true");
+  return math;
+}
+
+function formula(explained: Explained | undefined): Child {
+  if (!explained) return false;
+  const { title, says, formula: letters, filled } = explained;
+  return [
+    h("p", {}, h("b", {}, title), " ", h("span.gw-quiet", {}, says)),
+    h("div.gw-math", {}, large(letters), letters.textContent !== filled.textContent && large(filled)),
+  ];
+}

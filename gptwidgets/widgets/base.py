@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -79,12 +79,13 @@ class BaseWidget(anywidget.AnyWidget):
                 hint = f"; did you mean '{near[0]}'?" if near else "."
                 raise TypeError(f"{type(self).__name__} has no option '{name}'{hint}")
         self._lock = threading.RLock()
+        self._unheard: set[str] = set()  # traits that a thread has sent, which some hosts drop
         self._hearer: int | None = None  # the thread in which the browser's wishes are taken
         self._speaker: int | None = None  # the thread in which this class itself sets traits
         self._esm, self._css = front_end(self._name)
         super().__init__(**options)
         hear_where_sent(self.comm)
-        self._wire = Wire(self._send_custom, self._requests())
+        self._wire = Wire(self._send_custom, self._requests(), self._send_unheard)
         self.on_msg(self._wire.hear)
 
     def _requests(self) -> dict[str, Handler]:
@@ -93,6 +94,21 @@ class BaseWidget(anywidget.AnyWidget):
     def _send_custom(self, content: dict[str, Any], buffers: Sequence[bytes | memoryview] = ()) -> None:
         if self.comm is not None:  # a closed widget has nobody to talk to
             self.send(content, buffers=list(buffers))
+
+    def send_state(self, key: str | Iterable[str] | None = None) -> None:
+        """Sends traits, and remembers which of them a thread has sent by itself."""
+        super().send_state(key)
+        if (wire := getattr(self, "_wire", None)) is not None and wire.outbox.aside():
+            with self._lock:
+                self._unheard.update(self.keys if key is None else [key] if isinstance(key, str) else key)
+
+    def _send_unheard(self) -> int:
+        """Sends those traits again, from the answer to a page that does not hear threads."""
+        with self._lock:
+            names, self._unheard = self._unheard, set()
+            if names:
+                super().send_state(names)
+        return len(names)
 
     def _publish(self, **values: Any) -> None:
         """Sets traits, read-only ones too, from any thread, and sends them as one message."""

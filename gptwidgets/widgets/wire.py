@@ -1,9 +1,11 @@
 """The wire between a widget in Python and its pages: requests, replies, cancels and events.
 
     browser → kernel   {type: "request", id, kind, …} + buffers,  {type: "cancel", id}
+                       {type: "heard", client}: the page has got the "aside"
     kernel → browser   {type: "reply", id, ok: true, done, …} + buffers
                        {type: "reply", id, ok: false, error: {type, message}}
                        {type: "event", kind, seq, …} + buffers
+                       {type: "aside", client}: said by a thread; see outbox.py
 
 Every request is answered, an exception too. A message from the browser only starts a job on a worker
 thread or sets a flag, and returns within milliseconds: all widgets of a kernel share the thread that
@@ -14,6 +16,7 @@ a gap asks for what is missing.
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, wait
@@ -21,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gptwidgets.errors import Cancelled, GPTWidgetsError, OutOfMemory
+from gptwidgets.widgets.outbox import Outbox
 from gptwidgets.widgets.values import whole
 
 if TYPE_CHECKING:
@@ -83,11 +87,20 @@ class Wire:
     Args:
         send: sends a message with buffers to all pages, from any thread.
         handlers: for each kind of request what answers it. Returns at once: a Reply, or a Task.
+        resend: sends again what a thread has sent past the wire, and returns how much that was.
     """
 
-    def __init__(self, send: Callable[..., object], handlers: Mapping[str, Handler]) -> None:
-        self._send = send
-        self._handlers: dict[str, Handler] = {"missing": self._on_missing, **handlers}
+    def __init__(
+        self,
+        send: Callable[..., object],
+        handlers: Mapping[str, Handler],
+        resend: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._post = send
+        self._resend = resend
+        self.outbox = Outbox()
+        own: dict[str, Handler] = {"missing": self._on_missing, "poll": self._on_poll}
+        self._handlers: dict[str, Handler] = {**own, **handlers}
         self._running: dict[str, JobFuture[Reply]] = {}
         self._waiting: set[str] = set()  # requests whose record is being made
         self._events: deque[tuple[dict[str, Any], Sequence[bytes]]] = deque(maxlen=EVENTS_KEPT)
@@ -100,10 +113,15 @@ class Wire:
         if not isinstance(content, dict):
             return
         name = str(content.get("id", ""))
-        if content.get("type") == "cancel":
-            self._cancel(name)
-        elif content.get("type") == "request":
-            self._request(name, content, buffers or ())
+        with self.outbox.answering():
+            if content.get("type") == "cancel":
+                self._cancel(name)
+            elif content.get("type") == "heard":
+                self.outbox.heard(str(content.get("client")))
+            elif content.get("type") == "request":
+                self._request(name, content, buffers or ())
+                if content.get("kind") == "hello" and "client" in content:
+                    self._say_aside(str(content["client"]))
 
     def _request(self, name: str, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         kind, content = content.get("kind"), _Request(content)
@@ -179,6 +197,24 @@ class Wire:
             future.cancel()
 
     # To the browser
+
+    def _send(self, content: Mapping[str, Any], buffers: Sequence[bytes | memoryview] = ()) -> None:
+        self._post(content, buffers=buffers)
+        if self.outbox.aside():
+            self.outbox.keep(content, buffers)
+
+    def _say_aside(self, client: str) -> None:
+        self.outbox.greeted(client)
+        message = {"type": "aside", "client": client}
+        threading.Thread(target=self._post, args=(message,), daemon=True).start()
+
+    def _on_poll(self, request: dict[str, Any], _buffers: Sequence[memoryview]) -> Reply:
+        """Within the answer, what threads have said since the page last asked."""
+        self.outbox.greeted(str(request["client"]))
+        kept = self.outbox.take()
+        for content, buffers in kept:
+            self._post(content, buffers=buffers)
+        return Reply({"sent": len(kept) + self._resend()})
 
     def _reply(self, name: str, reply: Reply, *, done: bool) -> None:
         message = {"type": "reply", "id": name, "ok": True, "done": done, **reply.content}

@@ -4,8 +4,11 @@
 // reply, or by an error; events carry a number, and what is missing between two of them is asked again.
 // Several pages may share one model: each ignores the replies to ids that are not its own.
 import { type AnyModel, bytes } from "./bind";
+import { polling } from "./polling";
 
 export const PROTOCOL = 1;
+
+const PATIENCE = 30_000; // ms that a kernel may be busy before it is asked again
 
 /** The fields of a reply or an event, as they came; whoever asked knows their types. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -55,6 +58,12 @@ export function createWire(model: AnyModel, ends: AbortSignal): Wire {
   const client = randomId();
   const waiting = new Map<string, (reply: Answer) => void>();
   const events = eventOrder((from, to) => request("missing", { from, to }));
+  const polls = polling(
+    () =>
+      request("poll", { client }, { timeout: PATIENCE }).then(({ content }) => Number(content["sent"] ?? 0)),
+    () => waiting.size > 0,
+    ends,
+  );
   let counter = 0;
   let greeting: Promise<Answer> | undefined;
 
@@ -103,6 +112,7 @@ export function createWire(model: AnyModel, ends: AbortSignal): Wire {
       try {
         const copies = buffers.map((view) => view.slice().buffer);
         model.send({ ...body, type: "request", id, kind }, undefined, copies);
+        if (kind !== "poll") polls.asked();
       } catch (error) {
         fail(error);
       }
@@ -113,6 +123,10 @@ export function createWire(model: AnyModel, ends: AbortSignal): Wire {
     const content = (message ?? {}) as Fields;
     const answer: Answer = { content, buffers: buffers.map(bytes) };
     if (content["type"] === "event") events.take(answer);
+    if (content["type"] === "aside" && content["client"] === client) {
+      polls.heard();
+      model.send({ type: "heard", client });
+    }
     // The ids of other pages, and of what was cancelled meanwhile, are not waited for.
     if (content["type"] === "reply") waiting.get(String(content["id"]))?.(answer);
   };
@@ -122,9 +136,11 @@ export function createWire(model: AnyModel, ends: AbortSignal): Wire {
   return {
     request,
     hello(timeout) {
+      if (!greeting) polls.greets();
       greeting ??= request("hello", { client, version: PROTOCOL }, { timeout }).then(
         (answer) => {
           events.begin(Number(answer.content["seq"] ?? 0));
+          polls.greeted();
           return answer;
         },
         (error: unknown) => {

@@ -17,6 +17,13 @@ SUBSHELLS = "get_ipython().kernel.shell_channel_thread.manager.list_subshell() !
 CELL = "heat = gw.AttentionHeatmap(gpt, 'The animal was tired', layer=0, head=0)\nheat"
 # A run in a thread, and a cell that goes on until it is interrupted.
 BUSY = "run = play.run()\nstep(6)\nimport threading\nthreading.Event().wait(100)"
+# A host that drops what threads say, as Colab does: simulated in the kernel, before a page is there.
+DEAF = """
+def deaf(widget):
+    send = widget.comm.send
+    widget.comm.send = lambda *given, **options: widget._wire.outbox.aside() or send(*given, **options)
+    return widget
+"""
 SHOP = """
 from gptwidgets.widgets.store.browser import StoreBrowser
 from tests.widgets.store.fake import FakeStore
@@ -94,4 +101,25 @@ def test_a_browser_without_canvases_beside_the_page_shows_all_the_same(lab: Lab)
     page.page.evaluate("() => { delete window.OffscreenCanvas; }")
     page.run_all()
     expect(hover(page.heatmap(1))).to_have_text(re.compile(r"query \d+, key \d+"))
+    assert page.errors == []
+
+
+def test_where_the_host_drops_what_threads_say_the_page_asks_for_it(lab: Lab):
+    page = lab.open([playing.SETUP + DEAF, CELL.replace("\nheat", "\ndeaf(heat)")])
+    page.run_all()
+    heat = page.heatmap(1)
+    page.value("setattr(heat, 'text', 'A street')")
+    expect(heat.get_by_role("listbox")).to_have_text(re.compile("A.?street"), timeout=PATIENCE)
+    expect(hover(heat)).to_have_text(re.compile(r"query \d+, key \d+"))
+
+    play = playing.show(
+        page, "play = deaf(gw.Playground(obeying(), 'abc', temperature=0, max_new_tokens=12))"
+    )
+    button(play, "Run").click()
+    until(page, "len(play.nodes)", 2)
+    for count in (1, 5):
+        page.value(f"step({count})")
+        expect(written(play).locator("[data-at]")).to_have_count({1: 1, 5: 6}[count])
+    button(play, "Stop").click()
+    becomes(play, "ready")
     assert page.errors == []

@@ -67,11 +67,23 @@ export function columns(panels: Panels, cell: Cell): Made {
     return step && seen(step) ? explain(cell, step, pointed.value?.at ?? firstAt(cell, step)) : undefined;
   });
 
+  // Drawn in the next frame: in the middle of a change of the page's theme a canvas has no size.
+  const stale = new Set<Strip>();
+  let frame = 0;
+  const soon = (some: Iterable<Strip>): void => {
+    for (const strip of some) stale.add(strip);
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      for (const strip of stale) drawStrip(strip, theme.peek());
+      stale.clear();
+    });
+  };
+  onEnd(() => cancelAnimationFrame(frame));
+
   // Lighting: what went in, and the number itself.
   const light = (): void => {
     const spot = pointed.value;
     const inputs = spot === null ? undefined : explained.value?.inputs;
-    const colours = theme.peek();
     for (const [name, element] of elements) {
       const lit = inputs?.get(name);
       element.toggleAttribute("data-lit", lit !== undefined);
@@ -81,7 +93,7 @@ export function columns(panels: Panels, cell: Cell): Made {
       const at = spot?.name === name ? spot.at : null;
       if (strip.lit === undefined && lit === undefined && strip.at === at) continue;
       Object.assign(strip, { lit, at });
-      drawStrip(strip, colours);
+      soon([strip]);
     }
   };
   onEnd(effect(light));
@@ -257,9 +269,7 @@ export function columns(panels: Panels, cell: Cell): Made {
   return {
     element,
     formula: () => formula(explained.value),
-    draw() {
-      for (const strip of strips.values()) drawStrip(strip, theme.peek());
-    },
+    draw: () => soon(strips.values()),
   };
 }
 

@@ -46,7 +46,7 @@ class Exchanging(Intervening):
             text = self._read if isinstance(self._read, str) or _messages(self._read) else self.text
             self._gpt, self._head_chosen, self._records = gpt, False, {}
             self._forget_steps()
-            self._say(heads_off=[], cut=[], effect={}, error={}, pointed=None, notes=list(gpt.notes))
+            self._say(heads_off=[], cut=[], effect={}, error={}, pointed=None, notes=self._model_notes())
             self._before, self._asked = (self.heads_off, self.cut), self._wish()
         gpt.on_close(self._gpt_closed)
         if text:

@@ -87,23 +87,24 @@ class Follow:
             self._waits = True
         pause = self._last + EVERY - time.monotonic()
         if pause <= 0:
-            self._ask(growing)
+            self._ask()
             return
-        later = threading.Timer(pause, self._ask, (growing,))
+        later = threading.Timer(pause, self._ask)
         later.daemon = True
         later.start()
 
-    def _ask(self, growing: Growing) -> None:
+    def _ask(self) -> None:
         self._last = time.monotonic()
         try:
-            told = self._heat._reader.submit(lambda: self._tell(growing), priority=OPEN)
+            told = self._heat._reader.submit(self._tell, priority=OPEN)
             told.add_done_callback(lambda told: self._failed(told.exception()))
         except ClosedError:
             self._waits = False
 
-    def _tell(self, growing: Growing) -> Generator[None, None, None]:
+    def _tell(self) -> Generator[None, None, None]:
         self._waits = False
-        if self._stopped or growing is not self.growing or self._heat.comm is None:
+        growing = self.growing  # the run's that is written now, whichever run asked
+        if self._stopped or growing is None or self._heat.comm is None:
             return
         whole = growing.ended and (growing.length == growing.written or growing.closed)
         if growing.ended and not whole and not self._finishing:

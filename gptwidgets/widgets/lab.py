@@ -17,8 +17,7 @@ from gptwidgets.widgets.heatmap import AttentionHeatmap
 from gptwidgets.widgets.playground.playground import Playground
 from gptwidgets.widgets.store.browser import StoreBrowser
 
-PLAY, HEAT = 200, 340  # pixels of the two parts that can be resized: both on a projector of 1280 × 720
-STORE = 400
+STORE = 400  # pixels
 
 
 class Lab(ipywidgets.VBox):
@@ -27,8 +26,8 @@ class Lab(ipywidgets.VBox):
     Args:
         source: a GPT (`gw.load()`), or a text, for which the default model is loaded.
         text: what to begin with: a text, or chat messages.
-        heights: of the playground's text and of the heatmap's pictures in pixels; both can be pulled at their
-            lower right corners, too.
+        heights: of the playground's text and of the heatmap's pictures in pixels; by default both fit into
+            the window, on a projector of 1280 × 720, too. They can be pulled at their lower right corners.
         **options: any trait of the playground or of the heatmap, such as `temperature=0` or `scale="log"`;
             those that both have, such as `presentation`, go to both.
 
@@ -54,7 +53,7 @@ class Lab(ipywidgets.VBox):
         source: Any,
         text: str | Sequence[Mapping[str, str]] | None = None,
         *,
-        heights: tuple[int, int] = (PLAY, HEAT),
+        heights: tuple[int, int] | None = None,
         **options: Any,
     ) -> None:
         if isinstance(source, str):
@@ -70,14 +69,19 @@ class Lab(ipywidgets.VBox):
         self._shop: StoreBrowser | None = None
         try:
             gpt = source if isinstance(source, GPT) else self._own(_default())
-            self.play: Playground = self._own(Playground(gpt, text, height=heights[0], **ours))
-            self.heat: AttentionHeatmap = self._own(AttentionHeatmap(gpt, height=heights[1], **theirs))
+            if heights is not None:
+                ours["height"], theirs["height"] = heights
+            self.play: Playground = self._own(Playground(gpt, text, **ours))
+            self.heat: AttentionHeatmap = self._own(AttentionHeatmap(gpt, **theirs))
         except BaseException:
             self._close_all()
             raise
+        self.heat._leave_out_model_notes()  # the playground says them above
         self.link = linking.link(self.play, self.heat)
         super().__init__([self.play, self.heat])
         self.add_class("gw-lab")
+        if heights is None:
+            self.add_class("gw-lab-fits")
         self.play.observe(self._exchanged, ["gpt"])
 
     @property
@@ -132,6 +136,9 @@ class Lab(ipywidgets.VBox):
 
     def _close_all(self) -> None:
         shop, self._shop = self._shop, None
+        loaded = None if shop is None else shop.model
+        if loaded is not None and loaded is self.gpt and loaded not in self._opened:
+            self._opened.insert(0, loaded)  # it has only just come
         for made in [*([] if shop is None else [shop]), *reversed(self._opened)]:
             with contextlib.suppress(GPTWidgetsError):
                 made.close()

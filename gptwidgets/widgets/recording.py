@@ -58,6 +58,8 @@ class Recording(Returning):
     opening = told(t.Bytes(b"", help="The chosen head whole, uint8 [s, s] with s at most 512."))
     opening_name = told(t.Unicode(help='What `opening` shows: "record|variant|layer|head|level|exact".'))
 
+    _notes_elsewhere = False  # whether another widget on the page says what is to know of the model
+
     # What a user asks
 
     @property
@@ -146,6 +148,16 @@ class Recording(Returning):
         assert gpt is not None  # noqa: S101 - nobody else records
         return lambda progress, cancel: gpt.record(text, progress=progress, cancel=cancel)
 
+    def _model_notes(self) -> list[str]:
+        """Sentences to know about the model, unless another widget beside this one says them."""
+        return [] if self._gpt is None or self._notes_elsewhere else list(self._gpt.notes)
+
+    def _leave_out_model_notes(self) -> None:
+        """Another widget on the same page says them."""
+        self._notes_elsewhere = True
+        if self._gpt is not None:
+            self._say(notes=[note for note in self.notes if note not in self._gpt.notes])
+
     def _notes_of(self, record: AttentionRecord) -> list[str]:
         """What is to be known of a record."""
         return record.notes
@@ -159,8 +171,7 @@ class Recording(Returning):
             nothing = {name: {} for name in ("info", "tokens", "scores", "kinds", "progress", "error")}
             pictures = {"first": b"", "first_name": "", "opening": b"", "opening_name": ""}
             fresh = {"kind_of": [], "sentence": "", "query": None, "key": None, "view": []}
-            notes = list(self._gpt.notes) if self._gpt is not None else []
-            self._say(status="empty", notes=notes, **nothing, **pictures, **fresh)
+            self._say(status="empty", notes=self._model_notes(), **nothing, **pictures, **fresh)
 
     def _made(self, run: Run, made: Future[AttentionRecord]) -> None:
         error = made.exception()
@@ -249,7 +260,7 @@ class Recording(Returning):
                 **fresh,
                 **traits,
                 sentence=captions.describe(record, layer, head, sink_hidden=hide),
-                notes=[*(self._gpt.notes if self._gpt else ()), *self._notes_of(record)],
+                notes=[*self._model_notes(), *self._notes_of(record)],
                 progress={},
                 error={},
                 status="ready",

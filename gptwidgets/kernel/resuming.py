@@ -47,34 +47,50 @@ def resumable(model: Any) -> bool:
     Args:
         model: a causal language model; the caller holds its lock.
     """
+    return _known(model)[0]
+
+
+def narrowable(model: Any) -> bool:
+    """Whether, besides, the last layer may do what comes after attention for the last token alone.
+
+    Args:
+        model: a causal language model; the caller holds its lock.
+    """
+    return _known(model)[1]
+
+
+_lock = threading.Lock()
+_checked: weakref.WeakKeyDictionary[nn.Module, tuple[bool, bool]] = weakref.WeakKeyDictionary()
+
+
+def _known(model: Any) -> tuple[bool, bool]:
+    """Whether it is resumable, and narrowable; found out once."""
     with _lock:
         known = _checked.get(model)
     if known is None:
-        try:
-            with evaluation(model), torch.inference_mode(), holding.within(None):
-                known = _check(model)
-        except Exception as error:
-            if devices.is_out_of_memory(error):
-                raise
-            known = False  # a layer of another shape than these; whole passes always work
+        found = _tried(_check, model)
+        known = found, found and _tried(_check_narrow, model)
         with _lock:
             _checked[model] = known
     return known
 
 
-_lock = threading.Lock()
-_checked: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionary()
+def _tried(check: Callable[[Any], bool], model: Any) -> bool:
+    try:
+        with evaluation(model), torch.inference_mode(), holding.within(None):
+            return check(model)
+    except Exception as error:
+        if devices.is_out_of_memory(error):
+            raise
+        return False  # a layer of another shape than these; whole passes always work
 
 
 def _check(model: Any) -> bool:
     layers = blocks(model)
     if layers is None:
         return False
-    words = model.get_input_embeddings().weight
-    seeded = torch.Generator().manual_seed(0)
-    ids = torch.randint(words.shape[0], (1, CHECKED), generator=seeded).to(words.device)
-    truth = forward(model, ids, None, 0).float()
-    plan = Pass(layers)
+    truth = forward(model, _some(model), None, 0).float()
+    ids, plan = _some(model), Pass(layers)
     runs = [forward(model, ids, plan, 0)]
     hidden, L = plan.hidden(), len(layers)
     if len(hidden) != L + 1 or any(one.shape != hidden[0].shape for one in hidden):
@@ -82,9 +98,28 @@ def _check(model: Any) -> bool:
     for start in sorted({0, 1, L // 2, L - 1, L}):
         again = plan.again(start, hidden[start].repeat(2, 1, 1))
         runs.append(forward(model, ids.expand(2, -1), again, 0))
-    rounding = 0.1 if hidden[0].dtype in {torch.float16, torch.bfloat16} else 1e-4
-    spread = float(truth.std())
-    return all(float((run.float() - truth).abs().max()) <= rounding * spread for run in runs)
+    return all(_equal(run, truth) for run in runs)
+
+
+def _check_narrow(model: Any) -> bool:
+    layers = blocks(model) or []
+    ids, plan = _some(model), Pass(layers)
+    truth = forward(model, ids, plan, 1)
+    hidden, L = plan.hidden(), len(layers)
+    runs = [plan.again(start, hidden[start].repeat(2, 1, 1), narrow=True) for start in {0, L // 2, L - 1}]
+    return all(_equal(forward(model, ids.expand(2, -1), run, 1), truth) for run in runs)
+
+
+def _some(model: Any) -> Tensor:
+    """Tokens that mean nothing, [1, CHECKED]."""
+    words = model.get_input_embeddings().weight
+    seeded = torch.Generator().manual_seed(0)
+    return torch.randint(words.shape[0], (1, CHECKED), generator=seeded).to(words.device)
+
+
+def _equal(run: Tensor, truth: Tensor) -> bool:
+    rounding = 0.1 if run.dtype in {torch.float16, torch.bfloat16} else 1e-4
+    return float((run.float() - truth.float()).abs().max()) <= rounding * float(truth.float().std())
 
 
 class Pass:
@@ -95,6 +130,10 @@ class Pass:
         start: the first that runs.
         given: what it gets, [B, T, D]; None runs all layers and keeps what they give.
         cancel: looked at in every layer.
+
+    Attributes:
+        tail: parts of the last layer that run for the last token alone; what they give for the others, which
+            nobody reads any more, is 0.
     """
 
     def __init__(
@@ -106,12 +145,14 @@ class Pass:
     ) -> None:
         self.layers, self.start, self.given, self.cancel = layers, start, given, cancel
         self.outputs: dict[int, _Output] = {}
+        self.tail: list[nn.Module] = []
         self._first: Tensor | None = None
 
-    def again(self, start: int, given: Tensor) -> Pass:
-        """A pass from layer `start` upwards, after this one."""
+    def again(self, start: int, given: Tensor, *, narrow: bool = False) -> Pass:
+        """A pass from layer `start` upwards, after this one; `narrow` where it is of the last token alone."""
         made = Pass(self.layers, start, given, self.cancel)
         made.outputs = self.outputs
+        made.tail = _tail(self.layers[-1]) if narrow else []
         return made
 
     def hidden(self) -> list[Tensor]:
@@ -120,7 +161,9 @@ class Pass:
         return outputs if self._first is None else [self._first, *outputs]
 
     def layer(self, at: int, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Runs layer number `at`, or gives what stands for it."""
+        """Runs layer number `at`, or gives what stands for it; or a part of the tail, which come after."""
+        if at >= len(self.layers):
+            return _narrow(forward, args, kwargs)
         if self.cancel is not None:
             self.cancel.check()
         if self.given is None:
@@ -149,6 +192,34 @@ def _instead(hidden: Tensor, args: Any, kwargs: Any) -> tuple[Any, Any]:
     return ((hidden, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": hidden})
 
 
+def _tail(layer: nn.Module) -> list[nn.Module]:
+    """What a layer does with each token by itself: its parts but attention and norms, which cost little."""
+    return [
+        child
+        for child in layer.children()
+        if next(child.parameters(), None) is not None
+        and not any(True for _ in attention_modules(child))
+        and "norm" not in type(child).__name__.lower()
+    ]
+
+
+def _narrow(forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """A module's forward pass over the last token alone."""
+    hidden: Tensor = args[0] if args else kwargs["hidden_states"]
+    length = hidden.shape[1]
+
+    def last(one: Any) -> Any:
+        whole = isinstance(one, Tensor) and one.ndim == hidden.ndim == 3 and one.shape[1] == length
+        return one[:, -1:] if whole else one
+
+    out = forward(*map(last, args), **{name: last(one) for name, one in kwargs.items()})
+    many = isinstance(out, tuple | list)
+    first: Tensor = out[0] if many else out
+    if hidden.ndim == 3:
+        first = torch.nn.functional.pad(first, (0, 0, length - 1, 0))
+    return type(out)((first, *out[1:])) if many else first
+
+
 # The plan of this thread's pass, if any: a pass of another thread runs all layers.
 _active: ContextVar[Pass | None] = ContextVar("gptwidgets_upward", default=None)
 
@@ -160,7 +231,7 @@ def forward(model: Any, ids: Tensor, plan: Pass | None, last: int) -> Tensor:
         return model(input_ids=ids, use_cache=False, **keep).logits[:, -last:]
     token = _active.set(plan)
     try:
-        with steered(model, plan.layers, _asking):
+        with steered(model, [*plan.layers, *plan.tail], _asking):
             return model(input_ids=ids, use_cache=False, **keep).logits[:, -last:]
     finally:
         _active.reset(token)

@@ -20,7 +20,7 @@ from torch import Tensor
 from gptwidgets.errors import UnsupportedModelError
 from gptwidgets.kernel import device as devices
 from gptwidgets.kernel.prefill import _beyond, evaluation
-from gptwidgets.kernel.resuming import Pass, blocks, forward, resumable
+from gptwidgets.kernel.resuming import Pass, blocks, forward, narrowable, resumable
 
 if TYPE_CHECKING:
     from gptwidgets.kernel.intervening import Intervening
@@ -49,6 +49,7 @@ class Upward:
         with gpt.lock:
             model: Any = gpt._open()[0]
             self.whole = not resumable(model)
+            self._narrow = not self.whole and narrowable(model)
             layers = [] if self.whole else blocks(model) or []
             self.n_layers = len(layers) or gpt.n_layers
             self._plan = Pass(layers, cancel=cancel) if layers else None
@@ -87,7 +88,7 @@ class Upward:
             return self._forward(self._ids.expand(rows, -1), None, last=last)
         given = self.hidden[layer].repeat(rows, 1, 1)
         given = given if change is None else change(given)
-        plan = self._plan.again(layer, given)
+        plan = self._plan.again(layer, given, narrow=self._narrow and last == 1)
         return self._forward(self._ids.expand(rows, -1), plan, last=last)
 
     def head(self, hidden: Tensor) -> Tensor:

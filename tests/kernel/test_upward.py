@@ -221,3 +221,33 @@ def test_all_of_it_is_under_what_held_at_the_beginning():
         torch.testing.assert_close(up.run(0, last=0), wanted, atol=1e-4, rtol=1e-4)
         block.__exit__(None, None, None)
         assert resumable(gpt.model)
+
+
+@pytest.mark.parametrize("name", sorted(set(INTERFACE) - {"opt"}))  # which hands its MLP a flat batch
+def test_for_the_last_token_alone_the_last_layer_is_narrow(name):
+    with GPT(make(name)) as gpt:
+        assert resuming.narrowable(gpt.model)
+        truth, seen = whole(gpt.model), []
+        with upward(gpt, IDS) as up:
+            for part in resuming._tail(blocks(gpt.model)[-1]):
+                plain = part.forward
+                part.forward = lambda x, plain=plain: (seen.append(x.shape[-2]), plain(x))[1]
+            made = up.run(1, 3)
+            for part in resuming._tail(blocks(gpt.model)[-1]):
+                del part.forward
+            torch.testing.assert_close(made, truth[:, -1:].expand(3, -1, -1), atol=1e-4, rtol=1e-4)
+            assert set(seen) == {1}
+        assert clean(gpt.model)
+
+
+def test_a_layer_that_mixes_tokens_after_attention_runs_whole():
+    model = make("llama")
+    mlp = model.model.layers[2].mlp
+    plain = mlp.forward
+    mlp.forward = lambda x: plain(x.cumsum(1))
+    assert resumable(model)
+    assert not resuming.narrowable(model)
+    with GPT(model) as gpt:
+        truth = whole(model)
+        with upward(gpt, IDS) as up:
+            torch.testing.assert_close(up.run(1)[0], truth[0, -1:], atol=1e-4, rtol=1e-4)

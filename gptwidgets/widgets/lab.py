@@ -167,6 +167,12 @@ class Lab(ipywidgets.VBox):
         for part in (self.play, self.heat):
             part._stand(shell)
 
+    def _display_(self) -> Any:
+        """What marimo shows: it knows our widgets, and no box around them."""
+        from marimo import vstack  # pyright: ignore[reportMissingImports]
+
+        return vstack([*self.children])
+
     def __repr__(self) -> str:
         return f"Lab({self.play.gpt.name})"
 

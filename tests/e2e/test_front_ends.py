@@ -123,3 +123,14 @@ def test_where_the_host_drops_what_threads_say_the_page_asks_for_it(lab: Lab):
     button(play, "Stop").click()
     becomes(play, "ready")
     assert page.errors == []
+
+
+def test_a_kernel_that_dies_leaves_the_picture_and_one_sentence(lab: Lab):
+    page = lab.open([playing.SETUP, CELL])
+    page.run_all()
+    heat = page.heatmap(1)
+    page.kill()
+    expect(heat.get_by_text("No kernel answers")).to_have_count(1)
+    expect(heat.get_by_text("No kernel answers")).to_be_visible()
+    expect(heat).to_have_attribute("data-status", "ready")
+    expect(heat.locator("canvas").first).to_be_visible()

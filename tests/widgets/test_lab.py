@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -174,3 +177,8 @@ def test_a_closed_lab_says_so(gpt):
         lab.store()
     with pytest.raises(ClosedError, match="make a new one"):
         lab.gpt = gpt
+
+
+def test_marimo_is_given_the_parts(lab, monkeypatch):
+    monkeypatch.setitem(sys.modules, "marimo", SimpleNamespace(vstack=list))
+    assert lab._display_() == [lab.play, lab.heat]

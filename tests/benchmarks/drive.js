@@ -120,6 +120,26 @@ window.gwBench = (() => {
     return took;
   }
 
+  /** Chooses a cell as a click does; returns ms until its arithmetic is drawn, its strips included. */
+  async function unfolded(id, query, key) {
+    const model = await window.gwBare.model(id);
+    const words = `query ${query.toLocaleString("en")}, key ${key.toLocaleString("en")}`;
+    const there = () => {
+      const panel = document.querySelector(".gw-arithmetic");
+      return panel?.getAttribute("aria-busy") === "false" && panel.querySelector("header").textContent.includes(words);
+    };
+    const start = performance.now();
+    model.set("query", query);
+    model.set("key", key);
+    model.save_changes();
+    const drawn = async () => {
+      while (!there()) await frame();
+      await frame(); // in which the strips are drawn
+      return performance.now();
+    };
+    return (await patience(drawn(), words, 60)) - start;
+  }
+
   /** Moves the pointer to a place of the matrix, in shares of its size. */
   function point(x, y) {
     const box = matrix().getBoundingClientRect();
@@ -206,5 +226,5 @@ window.gwBench = (() => {
     };
   }
 
-  return { cellToPaint, barePainted, oursPainted, changed, answer, fromPython, hover, leave, point, traffic, watchFrames, matrix };
+  return { cellToPaint, barePainted, oursPainted, changed, answer, fromPython, unfolded, hover, leave, point, traffic, watchFrames, matrix };
 })();

@@ -13,6 +13,7 @@ PARTS = (
     "record",
     "peers",
     "browser",
+    "arithmetic",
     "reruns",
     "generation",
     "effects",

@@ -54,8 +54,6 @@ export interface Explained {
   /** In letters, and with numbers; the same where the model gave the number. */
   readonly formula: Element;
   readonly filled: Element;
-  /** What is heard. */
-  readonly text: string;
   readonly inputs: Inputs;
 }
 
@@ -113,20 +111,31 @@ export function keyAt(cell: Cell, at: number): number {
 export const firstAt = (cell: Cell, step: Step): number | null =>
   step.kind === "number" ? null : step.kind === "keys" ? (cell.at ?? 0) : 0;
 
+/** A query that sees nothing has steps of many numbers without one. */
+const isEmpty = (cell: Cell, step: Step): boolean => step.kind !== "number" && countOf(cell, step) === 0;
+
+/** A number that went into a formula, or came out of it: those below zero in brackets, but for the result. */
+function numberIn(cell: Cell, step: Step, name: string, at: number | null): string {
+  const said = say(cell.numbers.get(name)?.[at ?? 0] ?? Number.NaN);
+  return said.startsWith("−") && name !== step.name ? `(${said})` : said;
+}
+
+/** How a number was made, in plain text: to be heard. */
+export const textOf = (cell: Cell, step: Step, at: number | null): string =>
+  step.filledText.replaceAll(SLOT, (_, name: string) =>
+    isEmpty(cell, step) ? "" : numberIn(cell, step, name, at),
+  );
+
 /** How a number was made; an error where its formula is none. */
 export function explain(cell: Cell, step: Step, at: number | null): Explained {
-  const number = (name: string): string => {
-    const said = say(cell.numbers.get(name)?.[at ?? 0] ?? Number.NaN);
-    return said.startsWith("−") && name !== step.name ? `(${said})` : said;
-  };
-  const empty = step.kind !== "number" && countOf(cell, step) === 0; // a query that sees nothing
-  const filled = mathml(step.filled, (of) => (empty ? undefined : [number(of), at ?? 0]));
+  const filled = mathml(step.filled, (of) =>
+    isEmpty(cell, step) ? undefined : [numberIn(cell, step, of, at), at ?? 0],
+  );
   return {
     title: step.title,
     says: step.says,
     formula: mathml(step.formula),
     filled,
-    text: step.filledText.replaceAll(SLOT, (_, name: string) => (empty ? "" : number(name))),
     inputs: inputsOf(step, filled),
   };
 }

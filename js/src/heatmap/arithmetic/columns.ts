@@ -15,6 +15,7 @@ import {
   type Step,
   say,
   stepOf,
+  textOf,
   unfolded,
 } from "./cell";
 import { drawStrip, placeAt, type Strip } from "./strip";
@@ -103,7 +104,7 @@ export function columns(panels: Panels, cell: Cell): Made {
 
   /** What is heard of a number. */
   const heard = (step: Step, at: number | null): string => {
-    const { text } = explain(cell, step, at);
+    const text = textOf(cell, step, at);
     return at === null ? `${step.title}: ${text}` : `${step.title}, ${name(step, at)}: ${text}`;
   };
 

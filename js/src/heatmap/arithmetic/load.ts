@@ -48,8 +48,8 @@ export function load(traits: HeatTraits, wire: Wire): Loaded {
     if (typeof body.layer === "string" || typeof body.head === "string") return show(undefined, COMBINED);
     const asking = new AbortController();
     busy.value = true;
-    wire
-      .request("arithmetic", body, { signal: asking.signal, timeout: PATIENCE })
+    Promise.resolve() // at the end of the task: query and key may be chosen one after the other
+      .then(() => wire.request("arithmetic", body, { signal: asking.signal, timeout: PATIENCE }))
       .then((answer) => show(cellOf(answer), ""))
       .catch((error: Error) => {
         if (!asking.signal.aborted) show(undefined, error.message);

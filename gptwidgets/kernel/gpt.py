@@ -115,12 +115,9 @@ class GPT(Investigating):
         cancel: CancelToken | None = None,
     ) -> AttentionRecord:
         """One recorded forward pass over checked ids, under the lock; the budget does not know of it."""
-        from gptwidgets.kernel import pieces, prefill
+        from gptwidgets.kernel import prefill
 
-        if self._tokenizer is None:
-            tokens = pieces.Tokens(ids, [b""] * len(ids), [f"⟨id {i}⟩" for i in ids])
-        else:
-            tokens = pieces.tokens(self._tokenizer, ids, text=text)
+        tokens = self._tokens(ids, text)
         too_much = (
             f"There is not enough memory to read {len(ids):,} tokens on {self.device}: "
             "take a shorter text, keep fewer layers (layers=[…]), or close other models and records."

@@ -29,9 +29,9 @@ const ORDERS: Options<Sort> = [
 
 /** What the tints mean that somebody asks for. */
 const MEANT: Record<string, string> = {
-  effect: "effect, nats: blue spoke for the word",
-  direct: "straight to the logit: blue speaks against the word",
-  value: "how much a head writes: ‖α v W_O‖ a token",
+  effect: "nats: blue spoke for the word",
+  direct: "logits: blue against the word",
+  value: "writes: ‖α v W_O‖ a token",
 };
 
 export function overview(panels: Panels): Child {

@@ -41,6 +41,9 @@ const MAIN: Readonly<Record<string, string>> = {
 /** So many keys have their names under their bars. */
 const NAMED = 8;
 
+/** Frames for which a strip without a size is tried again; one that is shown later is drawn by its new width. */
+const TRIES = 60;
+
 type Column = "pair" | "score" | "row" | "value";
 
 const columnOf = ({ kind, part }: Step): Column => {
@@ -68,15 +71,15 @@ export function columns(panels: Panels, cell: Cell): Made {
     return step && seen(step) ? explain(cell, step, pointed.value?.at ?? firstAt(cell, step)) : undefined;
   });
 
-  // Drawn in the next frame: in the middle of a change of the page's theme a canvas has no size.
+  // Drawn in the next frame in which they have a size: while the page changes its theme they have none.
   const stale = new Set<Strip>();
   let frame = 0;
-  const soon = (some: Iterable<Strip>): void => {
+  const soon = (some: Iterable<Strip>, tries = TRIES): void => {
     for (const strip of some) stale.add(strip);
     frame ||= requestAnimationFrame(() => {
       frame = 0;
-      for (const strip of stale) drawStrip(strip, theme.peek());
-      stale.clear();
+      for (const strip of stale) if (drawStrip(strip, theme.peek())) stale.delete(strip);
+      if (stale.size > 0 && tries > 0) soon([], tries - 1);
     });
   };
   onEnd(() => cancelAnimationFrame(frame));

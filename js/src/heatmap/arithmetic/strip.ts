@@ -42,11 +42,12 @@ export function placeAt(numbers: Float32Array, x: number, width: number): number
   return largest(numbers, ...placesOf(column, columns, count));
 }
 
-export function drawStrip(strip: Strip, theme: Theme): void {
+/** Draws a strip; false where it has no size yet. */
+export function drawStrip(strip: Strip, theme: Theme): boolean {
   const { canvas, numbers, keys, chosen, lit, at } = strip;
   const { clientWidth: width, clientHeight: height } = canvas;
   const on = penOf(canvas);
-  if (!on || width === 0) return;
+  if (!on || width === 0) return false;
   const ratio = globalThis.devicePixelRatio;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
@@ -76,6 +77,7 @@ export function drawStrip(strip: Strip, theme: Theme): void {
   }
   on.fillStyle = theme.line;
   on.fillRect(0, zero - 0.5, width, 1);
+  return true;
 }
 
 /** From the smallest number, or zero, to the largest. */

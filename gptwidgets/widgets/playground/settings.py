@@ -122,7 +122,7 @@ class Settings(BaseWidget):
     )
 
     color = t.Enum(
-        ["probability", "rank", "entropy", "surprise", "attention", "none"],
+        ["probability", "rank", "entropy", "surprise", "attention", "difference", "none"],
         "probability",
         help="What the colours say.",
     ).tag(sync=True)

@@ -18,6 +18,7 @@ const COLORS: Options<Coloring> = [
   ["none", "No colours"],
 ];
 const ATTENTION: Options<Coloring>[number] = ["attention", "Attention"];
+const DIFFERENCE: Options<Coloring>[number] = ["difference", "Change"];
 
 /** What the keys do, by the part that has the focus. */
 const KEYS: readonly Key[] = [
@@ -38,9 +39,14 @@ export function controls(play: Play): Child {
   const away = (): boolean =>
     status.value === "loading" || status.value === "closed" || play.connection.value === "silent";
   const shown = (): boolean => story.entries.value.has(traits.leaf.value);
-  // A head's attention comes from a heatmap that is linked.
-  const colors = (): Options<Coloring> =>
-    traits.attentionOf.value.words || traits.color.value === "attention" ? [...COLORS, ATTENTION] : COLORS;
+  // A head's attention comes from a heatmap that is linked; a difference is there where something is changed.
+  const colors = (): Options<Coloring> => {
+    const { value: color } = traits.color;
+    const more: Options<Coloring>[number][] = [];
+    if (traits.attentionOf.value.words || color === "attention") more.push(ATTENTION);
+    if (traits.under.value || color === "difference") more.push(DIFFERENCE);
+    return [...COLORS, ...more];
+  };
   const which = {
     get value(): Mode {
       return mode.value;

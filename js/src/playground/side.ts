@@ -13,6 +13,7 @@ import { fixed, place, probability } from "./figures";
 import { knobsOf } from "./knobs";
 import type { Play, Spot } from "./play";
 import type { Place, Tokens } from "./story";
+import { differenceAt } from "./tint";
 
 const ROWS = 10;
 const CUTS = 3; // of them for what was cut first, if anything was
@@ -119,7 +120,7 @@ export function side(play: Play): Child {
         iconButton("close", "Let go of this token (Escape)", () => play.keep(null)),
       () => spot.value?.why !== "pointed" && next.waiting.value && h("span.gw-quiet", {}, "one moment"),
     ),
-    h("p.gw-facts", {}, () => facts(play, there.value, result.value)),
+    h("p.gw-facts", {}, () => [changed(play, spot.value), facts(play, there.value, result.value)]),
     h(
       "div",
       {
@@ -207,6 +208,13 @@ function facts(
   if (!made) return "Write a prompt to see what comes next.";
   const entropy = next.there.value?.logits.entropy ?? 0;
   return `entropy ${fixed(entropy, 1)} bits before the rules, ${fixed(made.entropy, 1)} after`;
+}
+
+/** What the change inside the model does to a token, where that is known. */
+function changed({ traits }: Play, spot: Spot | null): string {
+  const nats =
+    spot && traits.color.value === "difference" ? differenceAt(traits, spot.leaf, spot.at) : Number.NaN;
+  return Number.isNaN(nats) ? "" : `${nats > 0 ? "+" : ""}${fixed(nats, 2)} nats by the change · `;
 }
 
 function sumLine(made: Distribution | null): string {

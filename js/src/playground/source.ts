@@ -45,7 +45,7 @@ export function pathSource({ story, traits, keep }: Play, leaf: string): Source 
     const [first] = story.path(leaf);
     if (!first || story.entries.peek().get(first[0])?.kind !== "prompt") return 0;
     if (traits.chat.value) return first[2];
-    if (traits.color.value === "attention") return 0; // mostly it is the prompt that is looked at
+    if (traits.color.value === "attention" || traits.color.value === "difference") return 0; // mostly it is the prompt that is looked at
     const own = story.tokens(first[0]).texts.slice(0, first[2]).join("");
     return own === traits.prompt.value ? first[2] : 0;
   };

@@ -5,7 +5,7 @@ import { follow, h, onEnd } from "../dom";
 import { place, probability } from "./figures";
 import type { Play } from "./play";
 import type { Source } from "./source";
-import { attentionAt, SCALES, shades, tintOf } from "./tint";
+import { attentionAt, changeOf, differenceAt, SCALES, shades, tintOf } from "./tint";
 import type { Coloring } from "./traits";
 
 /** A text is written as its first letters are. */
@@ -25,6 +25,7 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
     "aria-description": "Arrow keys go from token to token, Enter keeps one.",
   });
   const tints = computed(() => shades(theme.value.dark));
+  const blues = computed(() => shades(theme.value.dark, true)); // what has become more probable
   let spans: HTMLElement[] = [];
   let open = h("div");
   let first = 0; // the place of the first span
@@ -38,6 +39,7 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
 
   const strengthOf = (color: Coloring, at: number): number => {
     if (color === "attention") return attentionAt(traits, leaf, at);
+    if (color === "difference") return -changeOf(differenceAt(traits, leaf, at));
     return color === "none" ? Number.NaN : SCALES[color].at(...source.tokens(at));
   };
 
@@ -47,7 +49,7 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
     for (let i = from; i < spans.length; i++) {
       const span = spans[i] as HTMLElement;
       const strength = strengthOf(color, first + i);
-      const { ground, ink } = tintOf(all, strength);
+      const { ground, ink } = tintOf(strength < 0 ? blues.peek() : all, Math.abs(strength));
       if (span.style.backgroundColor !== ground || ground !== "") {
         span.style.backgroundColor = ground;
         span.style.color = ink;
@@ -142,6 +144,7 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
   follow(() => {
     void tints.value;
     if (traits.color.value === "attention") void [traits.attention.value, traits.attentionOf.value];
+    if (traits.color.value === "difference") void [traits.difference.value, traits.differenceOf.value];
     paint(0);
   });
   follow(() => {

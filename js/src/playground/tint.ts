@@ -20,6 +20,7 @@ const SHADES = 40;
 const DEEPEST = 0.6; // of the map: colour behind letters must not shout
 
 const bits = (logprob: number): number => -logprob / Math.LN2;
+const MOST = 4; // nats: a fixed scale, so that two texts can be compared
 const clamp = (value: number): number => Math.min(1, Math.max(0, value));
 
 export const SCALES: Readonly<Record<Exclude<Coloring, "none">, Scale>> = {
@@ -77,7 +78,29 @@ export const SCALES: Readonly<Record<Exclude<Coloring, "none">, Scale>> = {
       [1, "most"],
     ],
   },
+  difference: {
+    title: "Difference of the token's log-probability with and without the change inside the model",
+    at: () => Number.NaN, // see differenceAt
+    ticks: [
+      [0, "−4"],
+      [0.25, "−1"],
+      [0.5, "0"],
+      [0.75, "+1"],
+      [1, "+4"],
+    ],
+  },
 };
+
+/** By how many nats a token's log-probability changes under what is changed inside the model; NaN: not known. */
+export function differenceAt({ difference, differenceOf }: PlayTraits, leaf: string, at: number): number {
+  const bytes = differenceOf.value.leaf === leaf ? difference.value : null;
+  if (!bytes || bytes.byteLength < 4 * (at + 1)) return Number.NaN;
+  return new DataView(bytes.buffer, bytes.byteOffset).getFloat32(4 * at, true);
+}
+
+/** From −1 (much less probable) to 1: the square root of up to MOST nats, so that little can be seen, too. */
+export const changeOf = (nats: number): number =>
+  Math.sign(nats) * Math.sqrt(Math.min(1, Math.abs(nats) / MOST));
 
 /** How strong a token's colour is where a head's attention is shown: from 0 to 1; NaN where none is known. */
 export function attentionAt({ attention, attentionOf }: PlayTraits, leaf: string, at: number): number {
@@ -85,11 +108,11 @@ export function attentionAt({ attention, attentionOf }: PlayTraits, leaf: string
   return code === undefined ? Number.NaN : code / 255;
 }
 
-/** All shades of one theme, the weakest first. */
-export function shades(dark: boolean): readonly Tint[] {
+/** All shades of one theme, the weakest first; orange, or blue for what has become more probable. */
+export function shades(dark: boolean, more = false): readonly Tint[] {
   const { css, ink } = makePalette({ colormap: "auto", scale: "linear", dark, signed: true, vmax: 1 });
   return Array.from({ length: SHADES + 1 }, (_, k) => {
-    const value = (k / SHADES) * DEEPEST;
+    const value = (k / SHADES) * DEEPEST * (more ? -1 : 1);
     return k < 2 ? { ground: "", ink: "" } : { ground: css(value), ink: ink(value) };
   });
 }

@@ -5,7 +5,7 @@ import type { Spec } from "../columns";
 import type { Ablation, Edge, HeadOff, Progress, WidgetError } from "../model";
 
 export type Status = "loading" | "empty" | "ready" | "running" | "error" | "closed";
-export type Coloring = "probability" | "rank" | "entropy" | "surprise" | "attention" | "none";
+export type Coloring = "probability" | "rank" | "entropy" | "surprise" | "attention" | "difference" | "none";
 export type Reason = "end" | "stop" | "max_new_tokens" | "context" | "stopped" | "memory" | "error";
 
 export interface Message {
@@ -100,6 +100,18 @@ export interface AttentionOf {
   readonly most?: number;
 }
 
+/** What `difference` shows, or why it shows nothing. */
+export interface DifferenceOf {
+  readonly leaf?: string;
+  /** What is changed inside the model. */
+  readonly words?: string;
+  /** The text's log-probability, in nats. */
+  readonly untouched?: number;
+  readonly changed?: number;
+  readonly busy?: boolean;
+  readonly error?: string;
+}
+
 /** What a person, or Python, sets. */
 export interface Written {
   prompt: string;
@@ -151,6 +163,9 @@ export interface Told {
   /** Of each token of the shown text how much a head looks at it: the square root, of the largest, as 0 to 255. */
   attention: Uint8Array | null;
   attentionOf: AttentionOf;
+  /** Of each token of the shown text its log-probability under the change minus that without it: float32, nats. */
+  difference: Uint8Array | null;
+  differenceOf: DifferenceOf;
 }
 
 export type PlayTraits = Bound<Written, Told>;
@@ -206,6 +221,8 @@ export function playTraits(
     under: "",
     attention: null,
     attentionOf: {},
+    difference: null,
+    differenceOf: {},
   };
   return bindTraits(model, written, told, ends, {
     prompt: WORDS,

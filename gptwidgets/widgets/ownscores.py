@@ -19,12 +19,14 @@ NAMED = 40  # letters of a score's name
 class OwnScores(Scoring):
     """The part of a widget that shows scores which came from elsewhere."""
 
+    wait: Any
+
     def __init__(self, **options: Any) -> None:
-        self._own: pd.Series[float] | None = None
+        self._own: pd.Series | None = None
         super().__init__(**options)
 
     def show_scores(
-        self, scores: pd.DataFrame | pd.Series[float] | Mapping[Any, float] | None, name: str | None = None
+        self, scores: pd.DataFrame | pd.Series | Mapping[Any, float] | None, name: str | None = None
     ) -> Self:
         """Tints the grid by a number for each head, by which it can then be sorted and filtered, too.
 
@@ -64,7 +66,7 @@ class OwnScores(Scoring):
                 self.filter = []
         return self
 
-    def _checked_scores(self, scores: Any, name: Any) -> pd.Series[float]:
+    def _checked_scores(self, scores: Any, name: Any) -> pd.Series:
         import pandas as pd
 
         if name is not None and not isinstance(name, str):

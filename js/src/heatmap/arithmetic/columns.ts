@@ -23,8 +23,10 @@ import { drawStrip, placeAt, type Strip } from "./strip";
 interface Made {
   readonly element: HTMLElement;
   readonly formula: Child;
-  /** Draws all strips anew. */
+  /** Draws all strips anew, in the next frame. */
   readonly draw: () => void;
+  /** The width for which they were drawn. */
+  readonly width: () => number;
 }
 
 /** Of each part the number that sums it up: its formula stands there where none is pointed at. */
@@ -74,11 +76,14 @@ export function columns(panels: Panels, cell: Cell): Made {
   // Drawn in the next frame in which they have a size: while the page changes its theme they have none.
   const stale = new Set<Strip>();
   let frame = 0;
+  let width = 0;
   const soon = (some: Iterable<Strip>, tries = TRIES): void => {
     for (const strip of some) stale.add(strip);
     frame ||= requestAnimationFrame(() => {
       frame = 0;
       for (const strip of stale) if (drawStrip(strip, theme.peek())) stale.delete(strip);
+      width = element.clientWidth;
+      element.dispatchEvent(new CustomEvent("gw-drawn", { bubbles: true }));
       if (stale.size > 0 && tries > 0) soon([], tries - 1);
     });
   };
@@ -274,6 +279,7 @@ export function columns(panels: Panels, cell: Cell): Made {
     element,
     formula: () => formula(explained.value),
     draw: () => soon(strips.values()),
+    width: () => width,
   };
 }
 

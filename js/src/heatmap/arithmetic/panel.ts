@@ -2,7 +2,7 @@
 //
 // A number that is pointed at, or has the focus, shows the formula that made it, and lights what went in. The parts
 // unfold one by one (`step`); what is still folded keeps its room, so that nothing jumps while a class watches.
-import { computed, signal } from "@preact/signals-core";
+import { computed } from "@preact/signals-core";
 import { type Child, follow, h, onEnd } from "../../dom";
 import { type HeatTraits, stageOf } from "../../model";
 import { whole } from "../../numbers";
@@ -101,15 +101,14 @@ function header({ traits }: Panels, { cell }: Loaded, close: () => void): Child 
 
 function body(panels: Panels, cell: Cell): Child {
   const { traits, theme } = panels;
-  const width = signal(0);
   const made = columns(panels, cell);
   const observer = new ResizeObserver(() => {
-    width.value = made.element.clientWidth;
+    if (made.element.clientWidth !== made.width()) made.draw();
   });
   observer.observe(made.element);
   onEnd(() => observer.disconnect());
   follow(() => {
-    void [width.value, theme.value];
+    void theme.value;
     made.draw();
   });
   return [

@@ -60,21 +60,29 @@ export function drawStrip(strip: Strip, theme: Theme): boolean {
   const zero = 1 + most * scale;
   const colours = makePalette({ colormap: "auto", scale: "linear", dark: theme.dark, signed: true, vmax: 1 });
   const [below, above] = [colours.css(-0.75), colours.css(0.75)];
+  let before = "";
   for (let column = 0; column < columns; column++) {
     const [from, to] = placesOf(column, columns, numbers.length);
     const x = column * step;
     const has = (place: number | null): boolean => place !== null && place >= from && place < to;
     const isLit = lit !== undefined && (lit === "all" || [...lit].some(has));
-    if (isLit) band(on, theme.accent, x, step, height);
+    if (isLit) {
+      band(on, theme.accent, x, step, height);
+      before = "";
+    }
     const value = numbers[largest(numbers, from, to)] as number;
     const isHere = has(at);
-    on.globalAlpha = keys && !(isLit || isHere || has(chosen)) ? 0.55 : 1;
-    on.fillStyle = keys ? (has(chosen) ? theme.accent : theme.soft) : value < 0 ? below : above;
+    const style = keys ? (has(chosen) ? theme.accent : theme.soft) : value < 0 ? below : above;
+    const alpha = keys && !(isLit || isHere || has(chosen)) ? 0.55 : 1;
+    // Thousands of bars: what stays is not set again.
+    if (style !== before) on.fillStyle = style;
+    if (alpha !== on.globalAlpha) on.globalAlpha = alpha;
+    before = style;
     const size = Math.max(Math.abs(value) * scale, value === 0 ? 0 : 0.75);
     on.fillRect(x, value < 0 ? zero : zero - size, bar, size);
-    on.globalAlpha = 1;
     if (isHere) outline(on, theme.ink, x, bar, height);
   }
+  on.globalAlpha = 1;
   on.fillStyle = theme.line;
   on.fillRect(0, zero - 0.5, width, 1);
   return true;

@@ -1,5 +1,5 @@
 // The numbers themselves in four columns, and the one that is pointed at with its formula.
-import { computed, effect, signal, untracked } from "@preact/signals-core";
+import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals-core";
 import { type Child, follow, h, onEnd } from "../../dom";
 import { whole } from "../../numbers";
 import { type Panels, quote } from "../panels";
@@ -18,6 +18,7 @@ import {
   textOf,
   unfolded,
 } from "./cell";
+import { formula } from "./formula";
 import { drawStrip, placeAt, type Strip } from "./strip";
 
 interface Made {
@@ -55,19 +56,24 @@ const columnOf = ({ kind, part }: Step): Column => {
   return part === "softmax" ? "row" : "value";
 };
 
-export function columns(panels: Panels, cell: Cell): Made {
+/** The columns of a cell; of another one with the same steps, once the signal has it. */
+export function columns(panels: Panels, current: ReadonlySignal<Cell>): Made {
   const { traits, theme } = panels;
   const hovered = signal<Spot | null>(null);
   const focused = signal<Spot | null>(null);
   const strips = new Map<string, Strip>();
   const elements = new Map<string, HTMLElement>();
-  const places = new Map<string, number | null>(cell.steps.map((step) => [step.name, firstAt(cell, step)]));
-  const open = computed(() => unfolded(cell, traits.step.value));
+  const places = new Map<string, number | null>();
+  const { steps, parts } = current.peek(); // their names, kinds and parts: the same in all these cells
+  const open = computed(() => unfolded(current.value, traits.step.value));
   const pointed = computed(() => hovered.value ?? focused.value);
-  const seen = (step: Step): boolean => isOpen(cell, step, traits.step.value);
+  const seen = (step: Step): boolean => isOpen(current.value, step, traits.step.value);
+  const called = (what: string | undefined): Step | undefined => steps.find((step) => step.name === what);
+  const now = (step: Step): Step => stepOf(current.value, step.name) ?? step;
 
   const explained = computed<Explained | undefined>(() => {
-    const last = open.value === cell.parts.length ? "weight" : MAIN[cell.parts[open.value - 1] ?? ""];
+    const cell = current.value;
+    const last = open.value === parts.length ? "weight" : MAIN[parts[open.value - 1] ?? ""];
     const name = pointed.value?.name ?? last ?? "";
     const step = stepOf(cell, name);
     return step && seen(step) ? explain(cell, step, pointed.value?.at ?? firstAt(cell, step)) : undefined;
@@ -108,18 +114,18 @@ export function columns(panels: Panels, cell: Cell): Made {
   onEnd(effect(light));
 
   const name = (step: Step, at: number): string =>
-    step.kind === "keys" ? quote(traits, keyAt(cell, at)) : `dimension ${at}`;
+    step.kind === "keys" ? quote(traits, keyAt(current.value, at)) : `dimension ${at}`;
 
   /** What is heard of a number. */
   const heard = (step: Step, at: number | null): string => {
-    const text = textOf(cell, step, at);
+    const text = textOf(current.value, now(step), at);
     return at === null ? `${step.title}: ${text}` : `${step.title}, ${name(step, at)}: ${text}`;
   };
 
   const tell = (step: Step): void => {
     const element = elements.get(step.name);
     const at = places.get(step.name) ?? null;
-    if (step.kind !== "number" && countOf(cell, step) > 0) {
+    if (step.kind !== "number" && countOf(current.peek(), step) > 0) {
       element?.setAttribute("aria-valuenow", String(at ?? 0));
       element?.setAttribute("aria-valuetext", heard(step, at));
     }
@@ -127,50 +133,41 @@ export function columns(panels: Panels, cell: Cell): Made {
 
   const one = (step: Step): HTMLElement => {
     const many = step.kind !== "number";
-    const count = countOf(cell, step);
+    const count = computed(() => countOf(current.value, step));
     const value = (): Child => {
-      if (!many) return h("b", {}, step.text);
+      if (!many) return h("b", {}, now(step).text);
       const spot = pointed.value;
-      if (count === 0) return h("span.gw-quiet", {}, "none");
+      const cell = current.value;
+      if (count.value === 0) return h("span.gw-quiet", {}, "none");
       if (spot?.name !== step.name || spot.at === null)
-        return h("span.gw-quiet", {}, step.kind === "keys" ? `${whole(count)} keys` : `${count}`);
+        return h("span.gw-quiet", {}, step.kind === "keys" ? `${whole(count.value)} keys` : `${count.value}`);
       const number = say(cell.numbers.get(step.name)?.[spot.at] ?? Number.NaN);
       return [h("bdi.gw-quiet", {}, name(step, spot.at)), " ", h("b", {}, number)];
     };
     const canvas = many && (h("canvas", { "aria-hidden": "true" }) as HTMLCanvasElement);
-    const slides = {
-      role: "slider",
-      "aria-readonly": "true",
-      "aria-valuemin": 0,
-      "aria-valuemax": count - 1,
-    };
+    const slides = (): boolean => many && count.value > 0;
     const element = h(
       many ? "div.gw-strip" : "div.gw-one",
       {
         "data-step": step.name,
         tabindex: -1,
-        ...(many && count > 0 ? slides : { role: "img" }),
-        "aria-label": many && count > 0 ? step.title : heard(step, null),
+        role: () => (slides() ? "slider" : "img"),
+        "aria-readonly": () => (slides() ? "true" : undefined),
+        "aria-valuemin": () => (slides() ? 0 : undefined),
+        "aria-valuemax": () => (slides() ? count.value - 1 : undefined),
+        "aria-label": () => (slides() ? step.title : heard(step, null)),
         "data-folded": () => !seen(step),
         "aria-hidden": () => (seen(step) ? undefined : "true"),
       },
       h("span.gw-line", {}, h("span", {}, step.title), h("span", {}, value)),
       canvas,
-      step.name === "weights" && count <= NAMED && names(step, count),
+      step.name === "weights" && (() => count.value <= NAMED && names(step, count.value)),
     );
     elements.set(step.name, element);
     if (canvas) {
       const keys = step.kind === "keys";
-      const numbers = cell.numbers.get(step.name) ?? new Float32Array();
-      strips.set(step.name, {
-        canvas,
-        numbers,
-        keys,
-        chosen: keys ? cell.at : null,
-        lit: undefined,
-        at: null,
-      });
-      tell(step);
+      const strip = { canvas, keys, numbers: new Float32Array(), chosen: null, lit: undefined, at: null };
+      strips.set(step.name, strip);
     }
     return element;
   };
@@ -181,13 +178,13 @@ export function columns(panels: Panels, cell: Cell): Made {
       "span.gw-names",
       { "aria-hidden": "true" },
       Array.from({ length: count }, (_, at) =>
-        h("bdi", { "data-chosen": at === cell.at, title: name(step, at) }, name(step, at)),
+        h("bdi", { "data-chosen": at === current.value.at, title: name(step, at) }, name(step, at)),
       ),
     );
 
   const spotUnder = (event: Event): Spot | null => {
     const target = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-step]") : null;
-    const step = target && stepOf(cell, target.dataset["step"] ?? "");
+    const step = target && stepOf(current.peek(), target.dataset["step"] ?? "");
     if (!(step && seen(step))) return null;
     const strip = strips.get(step.name);
     if (!(strip && event instanceof MouseEvent))
@@ -203,9 +200,10 @@ export function columns(panels: Panels, cell: Cell): Made {
 
   const onkeydown = (event: KeyboardEvent): void => {
     const spot = focused.peek();
-    const step = spot && stepOf(cell, spot.name);
+    const cell = current.peek();
+    const step = spot && called(spot.name);
     if (!(spot && step) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const all = cell.steps.filter(seen);
+    const all = steps.filter(seen);
     const go = (by: number): void => {
       const next = all[Math.min(Math.max(all.indexOf(step) + by, 0), all.length - 1)];
       elements.get(next?.name ?? "")?.focus({ preventScroll: false });
@@ -234,10 +232,10 @@ export function columns(panels: Panels, cell: Cell): Made {
     press();
   };
 
-  const column = (which: Column, title: string): Child => {
-    const mine = cell.steps.filter((step) => columnOf(step) === which);
+  const column = (which: Column, title: Child): Child => {
+    const mine = steps.filter((step) => columnOf(step) === which);
     if (mine.length === 0) return false;
-    const first = Math.min(...mine.map(({ part }) => cell.parts.indexOf(part)));
+    const first = Math.min(...mine.map(({ part }) => parts.indexOf(part)));
     return h(
       `section.gw-column.gw-${which}`,
       {},
@@ -246,7 +244,10 @@ export function columns(panels: Panels, cell: Cell): Made {
     );
   };
 
-  const seenKeys = cell.keys.reduce((sum, [start, stop]) => sum + stop - start, 0);
+  const inSight = (): string => {
+    const count = current.value.keys.reduce((sum, [start, stop]) => sum + stop - start, 0);
+    return `The row: ${whole(count)} ${count === 1 ? "key" : "keys"} in sight`;
+  };
   const element = h(
     "div.gw-columns",
     {
@@ -259,7 +260,7 @@ export function columns(panels: Panels, cell: Cell): Made {
       onfocusin: (event: FocusEvent) => {
         hovered.value = null;
         focused.value = spotUnder(event);
-        roam(focused.value ? stepOf(cell, focused.value.name) : undefined);
+        roam(called(focused.value?.name));
       },
       onfocusout: () => {
         focused.value = null;
@@ -268,12 +269,22 @@ export function columns(panels: Panels, cell: Cell): Made {
     },
     column("pair", "Query and key, by dimension"),
     column("score", "Their score"),
-    column("row", `The row: ${whole(seenKeys)} ${seenKeys === 1 ? "key" : "keys"} in sight`),
+    column("row", inSight),
     column("value", "What the head gives out"),
   );
   follow(() => {
     void open.value;
-    untracked(() => roam(cell.steps.find(seen)));
+    untracked(() => roam(steps.find(seen)));
+  });
+  follow(() => {
+    const cell = current.value;
+    for (const step of steps) {
+      places.set(step.name, firstAt(cell, step));
+      const strip = strips.get(step.name);
+      const numbers = cell.numbers.get(step.name) ?? new Float32Array();
+      if (strip) Object.assign(strip, { numbers, chosen: strip.keys ? cell.at : null });
+      untracked(() => tell(step));
+    }
   });
   return {
     element,
@@ -281,19 +292,4 @@ export function columns(panels: Panels, cell: Cell): Made {
     draw: () => soon(strips.values()),
     width: () => width,
   };
-}
-
-/** With fractions and sums as large as in a line of their own. */
-function large(math: Element): Element {
-  math.setAttribute("displaystyle", "true");
-  return math;
-}
-
-function formula(explained: Explained | undefined): Child {
-  if (!explained) return false;
-  const { title, says, formula: letters, filled } = explained;
-  return [
-    h("p", {}, h("b", {}, title), " ", h("span.gw-quiet", {}, says)),
-    h("div.gw-math", {}, large(letters), letters.textContent !== filled.textContent && large(filled)),
-  ];
 }

@@ -2,7 +2,7 @@
 //
 // A number that is pointed at, or has the focus, shows the formula that made it, and lights what went in. The parts
 // unfold one by one (`step`); what is still folded keeps its room, so that nothing jumps while a class watches.
-import { computed } from "@preact/signals-core";
+import { computed, type ReadonlySignal } from "@preact/signals-core";
 import { type Child, follow, h, onEnd } from "../../dom";
 import { type HeatTraits, stageOf } from "../../model";
 import { whole } from "../../numbers";
@@ -18,6 +18,12 @@ export function arithmetic(panels: Panels): Child {
   const { traits, wire, root, matrix, signal: ends } = panels;
   const loaded = load(traits, wire);
   const { open, cell, busy, trouble } = loaded;
+  const shape = computed(() => (cell.value ? shapeOf(cell.value) : ""));
+  let last: Cell;
+  const current = computed(() => {
+    last = cell.value ?? last; // what is shown of it ends in a moment
+    return last;
+  });
   const close = (): void => {
     const { direction, query, key } = traits;
     (direction.peek() === "from" ? key : query).value = null; // the text stays as it is coloured
@@ -47,9 +53,13 @@ export function arithmetic(panels: Panels): Child {
       { "aria-label": "Arithmetic of the chosen cell", "aria-busy": () => busy.value, onkeydown },
       header(panels, loaded, close),
       () => trouble.value !== "" && h("p", { role: "alert" }, trouble.value),
-      () => cell.value && body(panels, cell.value),
+      () => shape.value !== "" && body(panels, current),
     );
 }
+
+/** Cells whose arithmetic has the same steps are shown by the same elements, which costs a tenth. */
+const shapeOf = ({ parts, steps }: Cell): string =>
+  [...parts, ...steps.map(({ name, kind }) => `${name}/${kind}`)].join();
 
 /** So many parts more or less. */
 function move({ step }: HeatTraits, cell: Cell, by: number): void {
@@ -99,7 +109,7 @@ function header({ traits }: Panels, { cell }: Loaded, close: () => void): Child 
   );
 }
 
-function body(panels: Panels, cell: Cell): Child {
+function body(panels: Panels, cell: ReadonlySignal<Cell>): Child {
   const { traits, theme } = panels;
   const made = columns(panels, cell);
   const observer = new ResizeObserver(() => {
@@ -108,14 +118,14 @@ function body(panels: Panels, cell: Cell): Child {
   observer.observe(made.element);
   onEnd(() => observer.disconnect());
   follow(() => {
-    void theme.value;
+    void [theme.value, cell.value];
     made.draw();
   });
   return [
-    h("div.gw-made", { "data-folded": () => unfolded(cell, traits.step.value) === 0 }, made.formula),
+    h("div.gw-made", { "data-folded": () => unfolded(cell.value, traits.step.value) === 0 }, made.formula),
     made.element,
     () => {
-      const facts = [...pictured(traits, cell), ...cell.facts];
+      const facts = [...pictured(traits, cell.value), ...cell.value.facts];
       return (
         facts.length > 0 &&
         h(

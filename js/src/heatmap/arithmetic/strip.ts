@@ -5,10 +5,10 @@ import { type Canvas2D, penOf } from "../pen";
 
 export interface Strip {
   readonly canvas: HTMLCanvasElement;
-  readonly numbers: Float32Array;
+  numbers: Float32Array;
   /** Of keys, not of dimensions: bars of one colour, in which the chosen one stands out. */
   readonly keys: boolean;
-  readonly chosen: number | null;
+  chosen: number | null;
   /** The places that are lit, or all. */
   lit: "all" | ReadonlySet<number> | undefined;
   /** The place under the pointer or the keys. */
@@ -49,8 +49,12 @@ export function drawStrip(strip: Strip, theme: Theme): boolean {
   const on = penOf(canvas);
   if (!on || width === 0) return false;
   const ratio = globalThis.devicePixelRatio;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
+  const pixels = [Math.round(width * ratio), Math.round(height * ratio)] as const;
+  if (canvas.width !== pixels[0] || canvas.height !== pixels[1]) [canvas.width, canvas.height] = pixels;
+  else {
+    on.setTransform(1, 0, 0, 1, 0, 0);
+    on.clearRect(0, 0, ...pixels);
+  }
   on.setTransform(ratio, 0, 0, ratio, 0, 0);
   const columns = Math.min(numbers.length, Math.max(1, Math.floor(width)));
   const step = width / columns;

@@ -30,6 +30,7 @@ class Investigating(Attributing):
         *,
         k: int = 5,
         layers: Iterable[int] | None = None,
+        start: int = 0,
         progress: Progress | Literal[False] | None = None,
         cancel: CancelToken | None = None,
     ) -> Lens:
@@ -40,6 +41,7 @@ class Investigating(Attributing):
             k: how many of the most probable tokens of each place.
             layers: after how many layers to look: 0 (the embedding alone) to `n_layers` (the output); all by
                 default.
+            start: the first token to look at, below zero from the end; those before it are only read.
             progress: called with each Report; by default a bar that appears after a second; False for none.
             cancel: a token that stops it from another thread.
 
@@ -58,7 +60,7 @@ class Investigating(Attributing):
         ids, stop = self._prompt(text, reply=False), token_of(cancel)
         tokens = self._tokens(ids, text if isinstance(text, str) else None)
         with progress_bar(progress) as show:
-            return logit_lens(self, ids, tokens, k=k, layers=layers, progress=show, cancel=stop)
+            return logit_lens(self, ids, tokens, k=k, layers=layers, start=start, progress=show, cancel=stop)
 
     def patch(
         self,

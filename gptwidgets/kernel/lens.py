@@ -14,6 +14,7 @@ Latent Predictions from Transformers with the Tuned Lens").
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,13 +38,15 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.upward import Upward
     from gptwidgets.kernel.worker import CancelToken, Progress
 
+SHOWN = 60  # columns of the table that a notebook shows by itself
+
 
 @dataclass(frozen=True)
 class Lens:
     """What a model would say after each layer, at each token of a text. R rows, T tokens, k words.
 
     Attributes:
-        text: the text's tokens.
+        text: the tokens that were looked at.
         name: the model's name.
         layers: R numbers: after how many layers each row is read; 0 is the embedding alone.
         ids: the most probable next tokens, int32 [R, T, k].
@@ -54,6 +57,7 @@ class Lens:
         ranks: how many tokens are more probable than that one, int32 [R, T]; -1 for the last.
         difference: by how much a probability of the last row differs from the model's own output at most
             (at the last token), where the last row was asked for; else nan.
+        start: the position of the first of these tokens; those before it were read, and not looked at.
     """
 
     text: Tokens
@@ -66,12 +70,13 @@ class Lens:
     logprobs: np.ndarray[Any, np.dtype[np.float32]]
     ranks: np.ndarray[Any, np.dtype[np.int32]]
     difference: float
+    start: int = 0
 
     def table(self, position: int | None = None) -> pd.DataFrame:
         """The lens to read.
 
         Args:
-            position: one token's number, below zero from the end; None for all tokens.
+            position: one token's number in the whole text, below zero from the end; None for all tokens.
 
         Returns:
             For all tokens the first choice of each: a row for each number of layers, a column (position,
@@ -88,11 +93,11 @@ class Lens:
 
         rows = pd.Index(self.layers, name="layers")
         if position is None:
-            numbers = [list(range(len(self.text))), list(self.text.pieces)]
+            numbers = [[self.start + at for at in range(len(self.text))], list(self.text.pieces)]
             columns = pd.MultiIndex.from_arrays(numbers, names=["position", "token"])
             return pd.DataFrame([[cell[0] for cell in row] for row in self.tokens], rows, columns)
         T, k = self.ids.shape[1:]
-        position = _one(position, T)
+        position = _one(position, self.start, T)
         probabilities = self.probabilities[:, position].ravel()
         with np.errstate(divide="ignore"):
             logprobs = np.log(probabilities)
@@ -116,6 +121,10 @@ class Lens:
 
         return figure(self)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table of first choices, as pandas draws it."""
+        return f"<p>{escape(repr(self)[1:-1])}</p>{self.table().to_html(notebook=True, max_cols=SHOWN)}"
+
     def __repr__(self) -> str:
         R, T, k = self.ids.shape
         named = f" of {self.name}" if self.name else ""
@@ -129,6 +138,7 @@ def logit_lens(
     *,
     k: int = 5,
     layers: Iterable[int] | None = None,
+    start: int = 0,
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> Lens:
@@ -142,16 +152,19 @@ def logit_lens(
         tokens: the same for reading.
         k: how many tokens of each place.
         layers: after how many layers to look, 0 to L; all of them by default.
+        start: the first token to look at; those before it are only read.
         progress: called with a Report after each part.
         cancel: looked at in every layer and between the parts.
 
     Raises:
-        IndexError: more layers than there are.
+        IndexError: more layers than there are, or no such token.
         UnsupportedModelError: the model's end cannot be run by itself.
         OutOfMemory, Cancelled, ClosedError: as the words say.
     """
-    T, V = len(ids), gpt.vocabulary_size
+    whole_length, V = len(ids), gpt.vocabulary_size
     k = count("k", k, 1, V)
+    start = _one(start, 0, whole_length)
+    T = whole_length - start
     with upward(gpt, ids, cancel) as up:
         if up.whole:
             raise UnsupportedModelError(
@@ -162,24 +175,24 @@ def logit_lens(
         R = len(rows)
         whole = np.empty((R, T, 1 + k), np.int32)  # rank, ids
         parts = np.empty((R, T, 2 + k), np.float32)  # logprob, entropy, probabilities
-        follows = torch.tensor([*ids[1:], -1])
+        follows = torch.tensor([*ids[start + 1 :], -1])
         wide = max(1, min(T, NUMBERS // V))
         high = max(1, NUMBERS // (V * wide))
-        for start in range(0, T, wide):
-            at = slice(start, min(start + wide, T))
+        for left in range(0, T, wide):
+            at = slice(left, min(left + wide, T))
             for first in range(0, R, high):
                 those = rows[first : first + high]
-                found = _look(up, those, at, follows[at], k)
+                found = _look(up, those, slice(start + left, start + at.stop), follows[at], k)
                 whole[first : first + high, at], parts[first : first + high, at] = found
                 if progress is not None:
-                    done = (start * R + (at.stop - start) * (first + len(those))) / T
+                    done = (left * R + (at.stop - left) * (first + len(those))) / T
                     progress(Report("looking", done, R, "layers"))
         difference = _difference(up) if up.n_layers in rows else float("nan")
     with gpt._tokenizer_lock:
         gpt.vocabulary.learn(whole[..., 1:].ravel().tolist())
     pieces = {int(i): gpt.vocabulary[int(i)].piece for i in np.unique(whole[..., 1:])}
     return Lens(
-        tokens,
+        tokens[start:] if start else tokens,
         gpt.name,
         tuple(rows),
         whole[..., 1:],
@@ -189,6 +202,7 @@ def logit_lens(
         parts[..., 0],
         whole[..., 0],
         difference,
+        start,
     )
 
 
@@ -213,13 +227,14 @@ def _difference(up: Upward) -> float:
     return float((last - up.logits.to(last.device).softmax(-1)).abs().max())
 
 
-def _one(position: Any, length: int) -> int:
-    """A checked token's number."""
+def _one(position: Any, start: int, length: int) -> int:
+    """The place of a checked token among `length` from `start` on."""
     if isinstance(position, bool) or not isinstance(position, int | np.integer):
         raise TypeError(f"position is a token's number or None for all, not {position!r}.")
-    if not -length <= position < length:
-        raise IndexError(f"token {position} does not exist; this text has tokens 0 to {length - 1}")
-    return int(position)
+    end = start + length
+    if not (-length <= position < 0 or start <= position < end):
+        raise IndexError(f"token {position} does not exist; this text has tokens {start} to {end - 1}")
+    return int(position) + length if position < 0 else int(position) - start
 
 
 def _rows(layers: Iterable[int] | None, n_layers: int) -> list[int]:

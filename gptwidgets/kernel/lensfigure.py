@@ -39,7 +39,7 @@ def figure(lens: Lens) -> Any:
     ]
     heat = go.Heatmap(
         z=lens.probabilities[..., 0],
-        x=[f"{i} {_safe(visible(piece))}" for i, piece in enumerate(lens.text.pieces)],
+        x=[f"{i} {_safe(visible(piece))}" for i, piece in enumerate(lens.text.pieces, lens.start)],
         y=[_name(n) for n in lens.layers],
         text=words,
         texttemplate="%{text}",

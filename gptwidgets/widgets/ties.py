@@ -26,7 +26,7 @@ def ties_of(one: Any, other: Any) -> list[Tie]:
             same = [Same(looker, writer, name) for name in both if name not in {*PLACED, "gpt"}]
             texts = Texts(writer, looker)
             places = [Places(texts, "pointed", "pointed"), Places(texts, "token", "query")]
-            return [*_one_model(one, other), *same, texts, *places, Colours(texts)]
+            return [*_one_model(one, other), *same, texts, *places, Cells(texts), Colours(texts)]
         if _has(writer, STOCKS) and looker.has_trait("gpt"):
             return [Models(writer, looker)]
     return [*_one_model(one, other), *(Same(one, other, name) for name in both if name != "gpt")]
@@ -183,6 +183,24 @@ class Places(Tie):
             return
         if at is None or at < texts.length():
             setattr(target, name, at)
+
+
+class Cells(Tie):
+    """A cell of the playground's logit lens is the layer that ran last, and the token, in the heatmap."""
+
+    def __init__(self, texts: Texts) -> None:
+        super().__init__()
+        self._texts = texts
+        if texts.play.has_trait("lens_cell"):
+            self.watch(texts.play, ["lens_cell"], self._take)
+
+    def _take(self, change: Any) -> None:
+        cell, heat = change["new"], self._texts.heat
+        if change["own"] or cell is None or gone(heat) or cell[1] >= self._texts.length():
+            return
+        heat.query = cell[1]
+        if cell[0]:  # the embedding is no layer
+            heat.layer = cell[0] - 1
 
 
 class Colours(Tie):

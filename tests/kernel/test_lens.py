@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -183,3 +184,30 @@ def test_smollm2_comes_to_its_answer_in_the_upper_layers():
     table = lens.table(-1)
     seen = [n for n in lens.layers if paris in set(table.loc[n]["id"])]
     assert min(seen) > 10
+
+
+def test_the_end_of_a_text_alone_is_what_stands_there_in_the_whole(gpt, monkeypatch):
+    whole = gpt.logit_lens(IDS, k=4)
+    monkeypatch.setattr(module, "NUMBERS", 97 * 3)  # three tokens at a time
+    lens = gpt.logit_lens(IDS, k=4, start=13)
+    assert (lens.start, lens.text.ids) == (13, tuple(IDS[13:]))
+    np.testing.assert_allclose(lens.probabilities, whole.probabilities[:, 13:], atol=1e-5)
+    np.testing.assert_allclose(lens.logprobs, whole.logprobs[:, 13:], atol=1e-4)
+    assert lens.table().columns[0][0] == 13
+    np.testing.assert_allclose(lens.table(14)["prob"], whole.table(14)["prob"], atol=1e-5)
+    np.testing.assert_allclose(lens.table(-1)["prob"], whole.table(-1)["prob"], atol=1e-5)
+    for nowhere in (12, 20, -8):
+        with pytest.raises(IndexError, match="13 to 19"):
+            lens.table(nowhere)
+    with pytest.raises(IndexError, match="0 to 19"):
+        gpt.logit_lens(IDS, start=20)
+
+
+def test_a_notebook_shows_its_table(gpt):
+    lens = gpt.logit_lens(IDS[:3], k=2)
+    shown = lens._repr_html_()
+    assert shown.startswith("<p>Lens of tiny: 4 rows × 3 tokens")
+    assert shown.count("<tr>") == 2 + 1 + 4  # two lines of columns, the rows' name, the rows
+    hostile = dataclasses.replace(lens, tokens=[[["<b>x", "y"]] * 3] * 4, name="<i>")
+    assert "<b>x" not in hostile._repr_html_()
+    assert "<i>" not in hostile._repr_html_()

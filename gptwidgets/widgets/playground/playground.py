@@ -13,8 +13,8 @@ from gptwidgets.kernel.sampling import Sampling
 from gptwidgets.widgets.base import told
 from gptwidgets.widgets.playground import code, presets, served
 from gptwidgets.widgets.playground import engine as engines
-from gptwidgets.widgets.playground.comparing import Comparing
 from gptwidgets.widgets.playground.exchanging import Exchanging
+from gptwidgets.widgets.playground.lensing import Lensing
 from gptwidgets.widgets.playground.runs import Run, error_told, table
 from gptwidgets.widgets.playground.settings import as_told
 from gptwidgets.widgets.playground.shown import Shown
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.record import AttentionRecord
 
 
-class Playground(Comparing, Exchanging, Shown, Kept, Sweeping):
+class Playground(Lensing, Exchanging, Shown, Kept, Sweeping):
     """A GPT that writes, with every token showing what else it could have been.
 
     Args:

@@ -6,6 +6,7 @@ import { chat } from "./chat";
 import { controls } from "./controls";
 import { because } from "./figures";
 import { knobs } from "./knobs";
+import { lensPanel } from "./lens";
 import { linkPointed, under } from "./linked";
 import type { Play } from "./play";
 import { prompt } from "./prompt";
@@ -38,7 +39,7 @@ export function app(play: Play): void {
         h("aside.gw-aside", {}, side(play), () => mode.value !== "score" && knobs(play)),
         front(play),
       ),
-      () => mode.value !== "score" && h("div", {}, beams(play), tree(play)),
+      () => mode.value !== "score" && h("div", {}, lensPanel(play), beams(play), tree(play)),
       status(play),
     ),
     h("p.gw-hidden", { "aria-live": "polite" }, () => finished(play)),

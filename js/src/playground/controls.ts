@@ -4,6 +4,7 @@ import { type Child, h } from "../dom";
 import { button, choice, type Key, type Options, pick, sizeAndKeys, toggle } from "../ui";
 import { send } from "./chat";
 import { legend } from "./legend";
+import { layersButton } from "./lens";
 import type { Mode, Play } from "./play";
 import { presets } from "./presets";
 import { run } from "./prompt";
@@ -26,6 +27,8 @@ const KEYS: readonly Key[] = [
   ["Text", "← → ↑ ↓", "go from token to token"],
   ["", "Enter", "keep a token; its alternatives are buttons"],
   ["", "Escape", "let it go"],
+  ["Layers", "← → ↑ ↓", "go from word to word"],
+  ["", "Enter", "choose one; a linked heatmap shows its layer and token"],
   ["Tree", "← → ↑ ↓", "walk"],
   ["", "Enter", "continue"],
   ["", "F2", "name"],
@@ -79,6 +82,7 @@ export function controls(play: Play): Child {
       () =>
         mode.value !== "score" &&
         toggle("Markdown", "Show headings, emphasis, lists and code", traits.markdown),
+      () => mode.value !== "score" && layersButton(play),
       () => mode.value !== "score" && asPython(play),
       sizeAndKeys(presentation, KEYS),
     ),

@@ -5,6 +5,7 @@ import { type Connection, greet } from "../connection";
 import { type Theme, watchTheme } from "../theme";
 import { type Answer, createWire, type Fields, type Wire } from "../wire";
 import { because } from "./figures";
+import { createLens, type LensState } from "./lens-state";
 import { createNext, type Next } from "./next";
 import { createScore, type Score } from "./score-state";
 import { createStory, type Story } from "./story";
@@ -19,6 +20,7 @@ export interface Shared {
   readonly connection: ReadonlySignal<Connection>;
   readonly next: Next;
   readonly score: Score;
+  readonly lens: LensState;
   readonly ends: AbortController;
 }
 
@@ -36,6 +38,8 @@ export interface Play extends Omit<Shared, "ends"> {
   /** The token under the pointer or the keys. */
   readonly pointed: Signal<Spot | null>;
   readonly scoring: Signal<boolean>;
+  /** Whether there is room for what each layer would say. */
+  readonly layers: Signal<boolean>;
   readonly mode: ReadonlySignal<Mode>;
   /** The nodes whose paths stand side by side. */
   readonly shown: ReadonlySignal<readonly string[]>;
@@ -83,6 +87,7 @@ export function share(model: AnyModel, outer?: AbortSignal): Shared {
     connection,
     next: createNext(traits, story, wire, connection, ends.signal),
     score: createScore(story, wire, ends.signal),
+    lens: createLens(traits, story, wire, flush, ends.signal),
     ends,
   };
 }
@@ -110,6 +115,7 @@ export function playOf(shared: Shared, root: HTMLElement, ends: AbortSignal): Pl
     theme: watchTheme(root, ends),
     pointed: signal<Spot | null>(null),
     scoring,
+    layers: signal(false),
     mode: computed(() => (scoring.value ? "score" : traits.chat.value ? "chat" : "text")),
     shown: computed(() => together(story, traits.leaf.value, marked.value)),
     marked,

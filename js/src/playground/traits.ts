@@ -141,6 +141,8 @@ export interface Written {
   token: number | null;
   /** The token under the pointer, counted over the whole shown path. */
   pointed: number | null;
+  /** The chosen cell of the logit lens: how many layers ran, and the token's position. */
+  lensCell: readonly [layers: number, at: number] | null;
   headsOff: readonly HeadOff[];
   cut: readonly Edge[];
   ablation: Ablation;
@@ -203,6 +205,7 @@ export function playTraits(
     leaf: "",
     token: null,
     pointed: null,
+    lensCell: null,
     headsOff: [],
     cut: [],
     ablation: "mean",

@@ -104,6 +104,27 @@ def test_heads_off_are_felt_by_the_next_token_and_come_back(page, play, heat):
     waits(lambda: best.all_inner_texts() == before)
 
 
+def test_a_cell_of_the_lens_is_a_layer_and_a_token_of_the_heatmap(page, play, heat):
+    button(play, "Layers").click()
+    cells = play.get_by_role("grid", name="What each layer would say")
+    at = int(page.value("len(play.path_ids()) - 5"))
+    cell = cells.locator("tr").last.locator("td").nth(-5)
+    cell.click()
+    until(page, "(play.lens_cell, play.token)", ([2, at], at))
+    until(page, "(heat.layer, heat.query)", (1, at))
+    expect(play.locator(".gw-lens-told")).to_contain_text(f"position {at}) the model says:")
+    cell.press("ArrowUp")
+    page.page.keyboard.press("Enter")
+    until(page, "(play.lens_cell, heat.layer)", ([1, at], 0))
+    page.run(f"heat.heads_off = {ALL}")
+    expect(play.locator(".gw-lens")).to_contain_text("is another one now")
+    expect(cells).to_have_count(0)
+    page.run("heat.heads_off = []")
+    expect(cells).to_be_visible()
+    play.locator(".gw-lens").get_by_role("button", name="Close").click()
+    page.run("play.token = None")
+
+
 def test_a_new_view_of_the_output_is_the_same_lab_and_may_be_closed(page, shown, play, heat):
     play.locator(".gw-branches").click(button="right", position={"x": 4, "y": 4})
     page.page.get_by_role("menuitem", name="Create New View for Cell Output").click()

@@ -139,7 +139,7 @@ export function grid(
   );
 
   follow(() => {
-    const all = shades(theme.value.dark);
+    const all = shades(theme.value.dark, true); // not the text's orange, which is what surprises
     for (const [row, line] of cells.entries()) {
       for (const [column, cell] of line.entries()) {
         const { ground, ink } = tintOf(all, lens.probabilities[at({ row, column })] ?? 0);

@@ -17,6 +17,7 @@ export function layersButton({ layers, lens, traits }: Play): Child {
     if (layers.peek() && !lens.there.peek()) void lens.run();
   };
   return button("Layers", turn, {
+    class: "gw-button gw-layers",
     "aria-expanded": () => layers.value,
     disabled: () => !layers.value && (traits.status.value === "running" || traits.status.value === "loading"),
     title: "What the model would say if it stopped after each of its layers (logit lens)",
@@ -52,7 +53,10 @@ export function lensPanel(play: Play): Child {
 function head({ lens, layers: open, running }: Play): Child {
   const move = (by: number): void => {
     const now = lens.there.peek();
-    if (now) void lens.run(Math.min(now.length, now.start + now.read.length / 2 + by * now.read.length));
+    if (!now) return;
+    const wide = now.read.length;
+    const middle = now.start + Math.floor(wide / 2) + by * wide;
+    void lens.run(Math.max(0, Math.min(now.length, middle))); // below 0 it would count from the end
   };
   return h(
     "header.gw-bar",

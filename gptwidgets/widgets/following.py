@@ -188,8 +188,9 @@ class Following(Recording):
 
     def close(self) -> None:
         """Takes the widget off all pages, stops its jobs, and lets go of its record."""
-        for follow in list(self._follows):
-            follow.stop()
+        if self.comm is not None:  # else it is closed already, or was never whole
+            for follow in list(self._follows):
+                follow.stop()
         super().close()
 
     def _left(self, follow: Follow) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 
 import numpy as np
@@ -149,3 +150,13 @@ def test_a_widget_and_its_model_can_be_thrown_away():
     gone = weakref.ref(gpt)
     del gpt
     until(lambda: gc.collect() >= 0 and gone() is None and record() is None)
+
+
+@pytest.mark.parametrize("wrong", [None, "a text", object()])
+def test_what_was_never_whole_leaves_without_a_word(wrong, monkeypatch):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    with pytest.raises(TypeError):
+        AttentionHeatmap(wrong)
+    gc.collect()  # an error holds what was begun in a cycle
+    assert not said

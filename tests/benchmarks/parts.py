@@ -18,6 +18,7 @@ PARTS = (
     "generation",
     "effects",
     "following",
+    "followpage",
     "playground",
     "search",
     "long",

@@ -6,15 +6,16 @@ window.gwPlay = (() => {
   const wall = Date.now() - performance.now();
   const TOKEN = ".gw-written [data-at]";
 
-  /** Resolves when the next frame is on the screen. */
-  const painted = () =>
+  /** Resolves when the frame that is being made is on the screen. */
+  const done = () =>
     new Promise((resolve) => {
-      requestAnimationFrame(() => {
-        const { port1, port2 } = new MessageChannel();
-        port1.onmessage = () => resolve(performance.now());
-        port2.postMessage(0);
-      });
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => resolve(performance.now());
+      port2.postMessage(0);
     });
+
+  /** Resolves when the next frame is on the screen. */
+  const painted = () => new Promise((resolve) => requestAnimationFrame(() => done().then(resolve)));
 
   /** Watches a run, from the click that begins it to its end; `ran()` then resolves with what was seen. */
   function watchRun() {
@@ -56,6 +57,42 @@ window.gwPlay = (() => {
       written.disconnect();
       kernel().anyMessage.disconnect(heard);
       return seen;
+    };
+  }
+
+  /**
+   * Watches the heatmap through a followed run; `grown(length)` resolves with when the row of each token was on
+   * the screen, once `length` tokens are: no tile is missing, and message and text both say that it is there.
+   */
+  function watchRows() {
+    const heat = document.querySelector(".gw-heatmap");
+    const rows = [];
+    let told = 0; // tokens of this run's record, as far as the page was told
+    const heard = (_, { msg, direction }) => {
+      if (direction !== "recv" || msg.header.msg_type !== "comm_msg") return;
+      const { state, content } = msg.content.data;
+      if (state?.info?.record) told = state.info.length;
+      else if (content?.kind === "grown") told = content.length;
+    };
+    kernel().anyMessage.connect(heard);
+    let enough = () => {};
+    const drawn = async ({ target }) => {
+      if (target.dataset.tilesPending !== "0") return;
+      const shown = Math.min(told, heat.querySelectorAll(".gw-flow [data-token]").length);
+      const at = wall + (await done());
+      for (let place = rows.length; place < shown; place++) rows.push(at);
+      enough();
+    };
+    heat.addEventListener("gw-drawn", drawn, { capture: true });
+    window.gwPlay.grown = async (length) => {
+      await new Promise((resolve, reject) => {
+        setTimeout(() => reject(new Error(`${rows.length} of ${length} rows were drawn in time`)), 60_000);
+        enough = () => rows.length >= length && resolve();
+        enough();
+      });
+      heat.removeEventListener("gw-drawn", drawn, { capture: true });
+      kernel().anyMessage.disconnect(heard);
+      return rows;
     };
   }
 
@@ -119,5 +156,5 @@ window.gwPlay = (() => {
     document.body.append(box);
   }
 
-  return { watchRun, watchSliders, watchHand, bare };
+  return { watchRun, watchRows, watchSliders, watchHand, bare };
 })();

@@ -38,6 +38,28 @@ def show() -> None:
     display(here["play"])
 
 
+def show_both() -> None:
+    """The playground, and below it a heatmap of the same model that is not linked."""
+    here["heat"] = gw.AttentionHeatmap(here["gpt"], here["play"].prompt)
+    display(here["play"], here["heat"])
+
+
+def link() -> None:
+    """The heatmap follows what the playground writes."""
+    here["link"] = gw.link(here["play"], here["heat"])
+
+
+def unlink() -> None:
+    """It stays as it is."""
+    here["link"].unlink()
+
+
+def settled() -> bool:
+    """Whether the heatmap has done all that a run or a new text leaves to do."""
+    heat = here["heat"]
+    return heat.status == "ready" and heat._live is None
+
+
 def _note(play: gw.Playground) -> None:
     """Notes when a run began and ended, how long its forward passes took, and when each token was there."""
     model = play._gpt.model

@@ -50,7 +50,7 @@ def _runs(lab: Lab, setup: str, options: Options) -> Iterator[tuple[str, Any]]:
         generate.append(float(page.value("generate()")))
 
     def run() -> None:
-        seen, told = _run(page, play)
+        seen, told = run(page, play)
         if not told["same"]:
             raise AssertionError("The texts differ, so their times say nothing.")
         ours.append(told["seconds"])
@@ -73,7 +73,7 @@ def _runs(lab: Lab, setup: str, options: Options) -> Iterator[tuple[str, Any]]:
     lab.close(page)
 
 
-def _run(page: NotebookPage, play: Locator) -> tuple[dict[str, Any], dict[str, Any]]:
+def run(page: NotebookPage, play: Locator) -> tuple[dict[str, Any], dict[str, Any]]:
     """One click on Run; what the page saw of it, and what the kernel did."""
     page.value("forget()")
     page.page.evaluate("gwPlay.watchRun()")
@@ -85,7 +85,7 @@ def _run(page: NotebookPage, play: Locator) -> tuple[dict[str, Any], dict[str, A
 def _messages(lab: Lab, setup: str, options: Options) -> Iterator[tuple[str, Any]]:
     """Messages of the busiest second between the first tokens and the last, of a model that is never slow."""
     page, play = _open(lab, setup, f"show_quick({options.size(2000, 400)})", "empty")
-    seen, told = _run(page, play)
+    seen, told = run(page, play)
     sent = sorted(at for at in seen["sent"] if told["steps"][0] <= at <= told["steps"][-1])
     yield "play.messages", max(sum(at <= other < at + SECOND for other in sent) for at in sent)
     lab.close(page)

@@ -3,8 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.lab import Lab, NotebookPage, start
+
+expect.set_options(timeout=30_000)  # ms; a busy machine is slow, and what is met sooner waits no longer
 
 
 @pytest.fixture(scope="session")

@@ -89,11 +89,17 @@ window.gwTest = (() => {
   }
 
   async function value(code) {
-    const expressions = { answer: code };
-    const future = session().session.kernel.requestExecute({
-      code: "", silent: true, store_history: false, user_expressions: expressions,
-    });
-    const { answer } = (await future.done).content.user_expressions;
+    const ask = () => session().session.kernel.requestExecute({
+      code: "", silent: true, store_history: false, user_expressions: { answer: code },
+    }).done;
+    let { content } = await ask();
+    // For a moment after a cell was interrupted the kernel turns away whatever was asked meanwhile.
+    for (let again = 0; content.status === "aborted" && again < 100; again++) {
+      await frame();
+      ({ content } = await ask());
+    }
+    if (!content.user_expressions) throw new Error(`the kernel evaluated nothing: ${content.status}`);
+    const { answer } = content.user_expressions;
     if (answer.status !== "ok") throw new Error(`${answer.ename}: ${answer.evalue}`);
     return answer.data["text/plain"];
   }

@@ -38,7 +38,7 @@ FIRST, MAP, LATER = 3, 2, 1  # priorities: the numbers, the record that shows th
 SOON = 2048  # tokens; longer texts are recorded first
 IS = (
     "The effect of an ablation is not the head's whole part in the task: no ablation is the right one, other "
-    "heads repair some of the damage, and early heads upset everything. It counts only against the controls."
+    "heads repair some of it, and early heads matter to any text. It counts only against the controls."
 )
 
 

@@ -186,13 +186,27 @@ class Places(Tie):
 
 
 class Cells(Tie):
-    """A cell of the playground's logit lens is the layer that ran last, and the token, in the heatmap."""
+    """A cell of the playground's logit lens is the layer that ran last, and the token, in the heatmap.
+
+    And back: the layer and the token that are chosen in the heatmap are the lens's cell.
+    """
 
     def __init__(self, texts: Texts) -> None:
         super().__init__()
         self._texts = texts
         if texts.play.has_trait("lens_cell"):
             self.watch(texts.play, ["lens_cell"], self._take)
+            self.watch(texts.heat, ["layer", "query"], self._give)
+
+    def _give(self, change: Any) -> None:
+        """Only what was chosen moves: the embedding's row stays one while another token is."""
+        play, heat, of = self._texts.play, self._texts.heat, change["name"]
+        if change["own"] or gone(play) or not isinstance(heat.layer, int):
+            return
+        row, at = play.lens_cell or (heat.layer + 1, heat.query)
+        row, at = (heat.layer + 1, at) if of == "layer" else (row, heat.query)
+        if at is not None and at < self._texts.length() and play.lens_cell != [row, at]:
+            play.lens_cell = [row, at]
 
     def _take(self, change: Any) -> None:
         cell, heat = change["new"], self._texts.heat

@@ -21,7 +21,8 @@ def figures(options: Options) -> Iterator[tuple[str, Any]]:
 def _effects(folder: Path, length: int, rounds: int, layers: int) -> dict[str, Sample]:
     """Seconds for the effects of all heads (of the first `layers`, if not 0), in turns in this process.
 
-    The passes compute what is needed and no more: no cache, and logits after the last token only.
+    The passes compute what is needed and no more: no cache, and logits after the last token only. The calls
+    are what somebody writes who has only the model: `model(ids)`, the logits of every token included.
     """
     import torch
 
@@ -46,7 +47,12 @@ def _effects(folder: Path, length: int, rounds: int, layers: int) -> dict[str, S
             for _ in heads:
                 plain(batch, use_cache=False, logits_to_keep=1)
 
-    times = in_turns(rounds, warm=0, ours=ours, passes=passes, text=ours_text)
+    def calls():
+        with torch.inference_mode():
+            for _ in heads:
+                plain(batch)
+
+    times = in_turns(rounds, warm=0, ours=ours, passes=passes, text=ours_text, calls=calls)
     for at in (0, len(heads) // 2, len(heads) - 1):  # times of other numbers would say nothing
         with gpt.intervene(heads_off=[heads[at]]), torch.inference_mode():
             wanted = gpt.model(batch, use_cache=False).logits[0, -1].log_softmax(-1)[target]

@@ -156,6 +156,15 @@ def follows(play, heat):
     assert (heat.layer, heat.query, play.token) == (1, 4, 4)
     play.lens_cell = [0, 6]  # the embedding is no layer
     assert (heat.layer, heat.query) == (1, 6)
+    heat.query = 3
+    assert play.lens_cell == [0, 3]
+    heat.layer = 0
+    assert play.lens_cell == [1, 3]
+    heat.layer, heat.query = 1, 6
+    assert play.lens_cell == [2, 6]
+    heat.layer = "mean"  # no row of the lens
+    assert play.lens_cell == [2, 6]
+    heat.layer = 1
     play.lens_cell = None
     assert (heat.layer, heat.query) == (1, 6)
 

@@ -19,7 +19,7 @@ import {
   unfolded,
 } from "./cell";
 import { formula } from "./formula";
-import { drawStrip, placeAt, type Strip } from "./strip";
+import { coloursOf, drawStrip, placeAt, type Strip } from "./strip";
 
 interface Made {
   readonly element: HTMLElement;
@@ -80,6 +80,7 @@ export function columns(panels: Panels, current: ReadonlySignal<Cell>): Made {
   });
 
   // Drawn in the next frame in which they have a size: while the page changes its theme they have none.
+  const colours = computed(() => coloursOf(theme.value));
   const stale = new Set<Strip>();
   let frame = 0;
   let width = 0;
@@ -87,7 +88,7 @@ export function columns(panels: Panels, current: ReadonlySignal<Cell>): Made {
     for (const strip of some) stale.add(strip);
     frame ||= requestAnimationFrame(() => {
       frame = 0;
-      for (const strip of stale) if (drawStrip(strip, theme.peek())) stale.delete(strip);
+      for (const strip of stale) if (drawStrip(strip, theme.peek(), colours.peek())) stale.delete(strip);
       width = element.clientWidth;
       element.dispatchEvent(new CustomEvent("gw-drawn", { bubbles: true }));
       if (stale.size > 0 && tries > 0) soon([], tries - 1);

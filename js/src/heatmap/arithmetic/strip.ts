@@ -42,8 +42,14 @@ export function placeAt(numbers: Float32Array, x: number, width: number): number
   return largest(numbers, ...placesOf(column, columns, count));
 }
 
+/** The colours of numbers below and above zero. */
+export function coloursOf({ dark }: Theme): readonly [below: string, above: string] {
+  const { css } = makePalette({ colormap: "auto", scale: "linear", dark, signed: true, vmax: 1 });
+  return [css(-0.75), css(0.75)];
+}
+
 /** Draws a strip; false where it has no size yet. */
-export function drawStrip(strip: Strip, theme: Theme): boolean {
+export function drawStrip(strip: Strip, theme: Theme, [below, above] = coloursOf(theme)): boolean {
   const { canvas, numbers, keys, chosen, lit, at } = strip;
   const { clientWidth: width, clientHeight: height } = canvas;
   const on = penOf(canvas);
@@ -62,8 +68,6 @@ export function drawStrip(strip: Strip, theme: Theme): boolean {
   const [least, most] = reach(numbers);
   const scale = (height - 2) / (most - least || 1);
   const zero = 1 + most * scale;
-  const colours = makePalette({ colormap: "auto", scale: "linear", dark: theme.dark, signed: true, vmax: 1 });
-  const [below, above] = [colours.css(-0.75), colours.css(0.75)];
   let before = "";
   for (let column = 0; column < columns; column++) {
     const [from, to] = placesOf(column, columns, numbers.length);

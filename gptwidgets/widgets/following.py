@@ -1,8 +1,8 @@
 """A heatmap that follows a run: it grows row by row while the model writes.
 
 The model's thread only says that rows have come. The reader's thread computes those of the chosen head and
-tells the pages of them, some 20 times a second at most; the thumbnails of all heads follow twice a second,
-the scores at the end of the run. Nothing is recorded while nobody follows.
+tells the pages of them, some 20 times a second at most; the thumbnails of all heads follow twice a second
+or, on a slow machine, more rarely, the scores at the end of the run. Nothing is recorded while nobody follows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from gptwidgets.kernel.record import AttentionRecord
 
 EVERY = 0.05  # seconds between two messages, at least
-GRID = 0.5  # seconds between two looks at all heads
+GRID = 0.5  # seconds between two looks at all heads, at least
+SHARE = 0.03  # of the time, that these looks may take
 MOST = 32  # rows in a message; more than these are asked for as tiles
 
 
@@ -139,7 +140,7 @@ class Following(Recording):
         self._live_name = ""
         self._live_told = 0  # rows that pages know of
         self._live_thumbs: GrowingThumbs | None = None
-        self._live_grid = 0.0
+        self._live_grid = 0.0  # when all heads are looked at again
         super().__init__(*given, **options)
 
     def follow(self, source: Any, sequence: int = 0) -> Follow:
@@ -246,7 +247,7 @@ class Following(Recording):
         size = tiles.side(record.length, tiles.levels(record.length, opening.FIRST))
         first = np.frombuffer(self.first, np.uint8).reshape(-1, size, size)
         self._live_thumbs = GrowingThumbs(first, record.length, opening.FIRST, sink_hidden=self.hide_sink)
-        self._live_grid = time.monotonic()
+        self._live_grid = time.monotonic() + GRID
         self._say(info={**self.info, "following": True})
 
     def _rows(self, record: AttentionRecord) -> Generator[None, None, None]:
@@ -261,12 +262,13 @@ class Following(Recording):
             rows.append(row)
         buffers = [np.concatenate(rows).astype("<f4").tobytes() if rows else b""]
         now = time.monotonic()
-        if self._live_thumbs is not None and now - self._live_grid >= GRID:
-            self._live_grid = now
+        if self._live_thumbs is not None and now >= self._live_grid:
             if self._live_thumbs.sink_hidden != hide:
                 self._live_thumbs = None  # the page asks for those of the other variant; the end brings all
             else:
                 buffers.append(self._live_thumbs.follow(record).tobytes())
+            done = time.monotonic()
+            self._live_grid = done + max(GRID, (done - now) / SHARE)
         with self._lock:
             if self._record_name != self._live_name:
                 return

@@ -2,7 +2,7 @@
 //
 // The names of the traits are those of gptwidgets/widgets/heatmap.py, in camelCase; objects inside them
 // keep the names that they have on the wire. One HeatTraits serves all views of a model.
-import type { ReadonlySignal, Signal } from "@preact/signals-core";
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { type AnyModel, bindTraits } from "./bind";
 
 /** A layer or head: its real number, or the mean or maximum over all of them. */
@@ -45,6 +45,7 @@ export interface WidgetError {
 
 export interface Info {
   readonly record?: string;
+  /** Of a text that grows, the tokens that it began with: `HeatTraits.length` goes on from here. */
   readonly length?: number;
   /** Real numbers of the recorded layers, in order. */
   readonly layers?: readonly number[];
@@ -187,6 +188,12 @@ export type HeatTraits = { readonly [Name in keyof Written]: Signal<Written[Name
 } & {
   /** Shows another value on this page until Python says a new one. */
   readonly override: <Name extends keyof Told>(name: Name, value: Told[Name]) => void;
+  /** Tokens of the record, 0 where there is none. It goes up while a text is written, and `info` stays as it is. */
+  readonly length: ReadonlySignal<number>;
+  /** The level of the thumbnails of so many tokens. */
+  readonly firstLevel: ReadonlySignal<number>;
+  /** A record has this length now. */
+  readonly grow: (record: string, length: number, firstLevel: number) => void;
 };
 
 /** The values until Python has spoken. They are also the list of the traits' names. */
@@ -248,7 +255,20 @@ const POINT_DELAY = 30;
 export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
   const delays = { view: VIEW_DELAY, pointed: POINT_DELAY };
   const { traits, override } = bindTraits<Written, Told>(model, written(), told(), ends, delays);
-  return { ...traits, override };
+  const grown = signal<Pick<Info, "record" | "length" | "first_level">>({});
+  const size = computed(() => {
+    const [begun, now] = [traits.info.value, grown.value];
+    return now.record === begun.record && (now.length ?? 0) > (begun.length ?? 0) ? now : begun;
+  });
+  return {
+    ...traits,
+    override,
+    length: computed(() => size.value.length ?? 0),
+    firstLevel: computed(() => size.value.first_level ?? 0),
+    grow(record, length, firstLevel) {
+      grown.value = { record, length, first_level: firstLevel };
+    },
+  };
 }
 
 /** The name of the kernel's variant of a head: with the first token's column, or without it. */

@@ -21,7 +21,8 @@ import { tip } from "./tip";
 
 export function app(panels: Panels): void {
   const { root, traits, matrix } = panels;
-  const waiting = computed(() => frontOf(traits.status.value, (traits.info.value.length ?? 0) > 0));
+  const there = computed(() => traits.length.value > 0);
+  const waiting = computed(() => frontOf(traits.status.value, there.value));
   const room = computed(() => {
     const { layers = [], n_heads: heads = 0 } = traits.info.value;
     const size = { width: panels.width.value, height: traits.height.value, type: panels.type.value - 2 };
@@ -47,7 +48,7 @@ export function app(panels: Panels): void {
         "div.gw-pictures",
         {
           "data-front": () => waiting.value,
-          "data-blank": () => !traits.info.value.length,
+          "data-blank": () => !there.value,
           "data-beside": () => room.value.beside,
         },
         overview(panels),
@@ -107,7 +108,7 @@ function heading(traits: HeatTraits): Child {
   return h(
     "h3",
     {},
-    () => (traits.info.value.length ? headTitle(traits.layer.value, traits.head.value) : "Chosen head"),
+    () => (traits.length.value > 0 ? headTitle(traits.layer.value, traits.head.value) : "Chosen head"),
     h("span.gw-kind", {}, () => kindAndCaption(traits)[0]),
     h("span.gw-quiet", {}, () => traits.info.value.name),
   );

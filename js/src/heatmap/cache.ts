@@ -170,7 +170,8 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
       start += rows * cols;
       const [level, row] = entry.slice(2) as [number, number];
       if (vmax !== undefined) largest.set(`${group}|${entry.slice(0, 2).join("|")}`, vmax);
-      const { following, length = 0 } = traits.info.peek();
+      const { following } = traits.info.peek();
+      const length = traits.length.peek();
       const short = following && rows < Math.min(TILE, cellsAt(level, length) - row * TILE); // it has grown since
       put(name, { rows, cols, codes, exact: Boolean(exact) && !short });
       failed.delete(name);
@@ -183,7 +184,7 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
   function opening(codes: Uint8Array | null, name: string): void {
     const [record, variant, layer, head, levelName, exact] = name.split("|");
     const level = Number(levelName);
-    const side = cellsAt(level, traits.info.peek().length ?? 0);
+    const side = cellsAt(level, traits.length.peek());
     if (codes?.length !== side * side) return;
     for (let row = 0; row * TILE < side; row++) {
       for (let col = 0; col * TILE < side; col++) {
@@ -196,10 +197,11 @@ export function createCache(wire: Wire, traits: HeatTraits, ends: AbortSignal, l
 
   /** A head's thumbnail, if it came with the traits and is of this level. */
   function thumbnail(picture: Picture, spot: TileSpot): Kept | undefined {
-    const { length = 0, layers = [], n_heads: heads = 0, first_level: level } = traits.info.peek();
+    const { layers = [], n_heads: heads = 0 } = traits.info.peek();
+    const [length, level] = [traits.length.peek(), traits.firstLevel.peek()];
     const first = traits.first.peek();
     const [record, variant, exact] = traits.firstName.peek().split("|");
-    if (first?.length !== layers.length * heads * cellsAt(level ?? 0, length) ** 2) return undefined; // of fewer tokens
+    if (first?.length !== layers.length * heads * cellsAt(level, length) ** 2) return undefined; // of fewer tokens
     const named = picture.startsWith(`${record}|${variant}|`);
     if (!(first && named) || spot.level !== level || spot.row + spot.col > 0) return undefined;
     const [layer, head] = placeOf(picture) as number[];

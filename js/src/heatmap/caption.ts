@@ -23,14 +23,8 @@ const STAGES: Readonly<Record<Stage, string>> = {
 /** What is shown, hidden, masked or shared, one short phrase each; `sampled`: only some queries were looked at. */
 export function notesOf(traits: HeatTraits, sampled: boolean, stage: Stage = "softmax"): string[] {
   const { info, layer, head, hideSink } = traits;
-  const {
-    length = 0,
-    layers = [],
-    windows = [],
-    signed,
-    n_heads: heads = 1,
-    n_kv_heads: shared,
-  } = info.value;
+  const length = traits.length.value;
+  const { layers = [], windows = [], signed, n_heads: heads = 1, n_kv_heads: shared } = info.value;
   const notes = [STAGES[stage], offWords(traits)].filter(Boolean);
   if (hideSink.value && length > 1) {
     const rows = [layer.value, head.value].includes("max") ? "each head's rows add" : "rows add";
@@ -51,8 +45,7 @@ export function notesOf(traits: HeatTraits, sampled: boolean, stage: Stage = "so
 }
 
 /** Which queries and keys a zoomed picture shows: "queries 14–21, keys 5–12"; "" for the whole head. */
-export function rangeOf({ info, view }: HeatTraits): string {
-  const length = info.value.length ?? 0;
+export function rangeOf({ length: { value: length }, view }: HeatTraits): string {
   const region = regionOf(view.value, length);
   if (length === 0 || isWhole(region, length)) return "";
   const span = (start: number, count: number): string =>

@@ -59,7 +59,8 @@ export function drawPicture(panels: Panels, { width, ratio, note = "" }: Picture
   const margin = 24;
   const inner = width - 2 * margin;
   const [kind, caption] = kindAndCaption(traits);
-  const { name = "", length = 0 } = traits.info.peek();
+  const { name = "" } = traits.info.peek();
+  const length = traits.length.peek();
   const head = headTitle(traits.layer.peek(), traits.head.peek());
   const title = traits.title.peek() || head;
   const about = [
@@ -163,7 +164,14 @@ export function keepPicture(panels: Panels): void {
   const soon = (): void => void send().catch(() => undefined);
   wire.onEvent("picture_please", soon, signal);
   follow(() => {
-    void [palette.value, theme.value, connection.value, traits.status.value, traits.info.value];
+    void [
+      palette.value,
+      theme.value,
+      connection.value,
+      traits.status.value,
+      traits.info.value,
+      traits.length.value,
+    ];
     void matrix.value?.sampled.value;
     void [
       traits.view.value,

@@ -2,6 +2,7 @@
 // plain text. Elements are changed by hand: 32,768 tokens are recoloured at every hover.
 import { signal } from "@preact/signals-core";
 import { follow, h, onEnd } from "../dom";
+import { stayAtEnd } from "../end";
 import type { TokenColumns } from "../model";
 import { parseRgb } from "../theme";
 import { JOINED, spelled } from "../tokens";
@@ -46,12 +47,8 @@ export function mountFlow(panels: Panels): HTMLElement {
     return blocks[block]?.children[token - (cuts[block]?.[0] ?? 0)] as HTMLElement | undefined;
   };
 
-  /** A passage token by token. */
-  const open = (index: number): void => {
-    const block = blocks[index];
-    if (!block || block.childElementCount > 0) return;
-    const [from, to] = cuts[index] as Passage;
-    const spans = shown.slice(from, to).map((piece, k) => {
+  const spans = (from: number, to: number): HTMLElement[] =>
+    shown.slice(from, to).map((piece, k) => {
       const kind = special.has(from + k)
         ? ".gw-special"
         : piece === JOINED
@@ -62,7 +59,12 @@ export function mountFlow(panels: Panels): HTMLElement {
       const props = { id: `${panels.id}-t${from + k}`, role: "option", "data-token": from + k };
       return h(`span${kind}`, props, written(piece));
     });
-    block.replaceChildren(...spans);
+
+  /** A passage token by token. */
+  const open = (index: number): void => {
+    const block = blocks[index];
+    if (!block || block.childElementCount > 0) return;
+    block.replaceChildren(...spans(...(cuts[index] as Passage)));
     colour(index);
     mark();
   };
@@ -183,30 +185,36 @@ export function mountFlow(panels: Panels): HTMLElement {
     event.stopPropagation();
   };
 
-  const host = h("div.gw-flow", {
-    role: "listbox",
-    "aria-label": "Tokens; Enter keeps one",
-    tabindex: 0,
-    onkeydown,
-    onpointermove: (event: Event) => {
-      const token = tokenOf(event);
-      if (token !== undefined && token !== pointed.peek()) point(token);
+  const all = h("div");
+  const host = h(
+    "div.gw-flow",
+    {
+      role: "listbox",
+      "aria-label": "Tokens; Enter keeps one",
+      tabindex: 0,
+      onkeydown,
+      onpointermove: (event: Event) => {
+        const token = tokenOf(event);
+        if (token !== undefined && token !== pointed.peek()) point(token);
+      },
+      onpointerleave: () => point(null),
+      onclick: (event: Event) => {
+        const token = tokenOf(event);
+        if (token === undefined || String(getSelection()) !== "") return;
+        active = token;
+        toggle(token);
+      },
+      onfocus: () => host.matches(":focus-visible") && length() > 0 && go(active),
+      onblur: () => {
+        point(null);
+        mark();
+      },
     },
-    onpointerleave: () => point(null),
-    onclick: (event: Event) => {
-      const token = tokenOf(event);
-      if (token === undefined || String(getSelection()) !== "") return;
-      active = token;
-      toggle(token);
-    },
-    onfocus: () => host.matches(":focus-visible") && length() > 0 && go(active),
-    onblur: () => {
-      point(null);
-      mark();
-    },
-  });
+    all,
+  );
 
   linkPointed(panels, point);
+  const toEnd = stayAtEnd(host);
 
   const near = new IntersectionObserver(
     (entries) => {
@@ -227,17 +235,22 @@ export function mountFlow(panels: Panels): HTMLElement {
   /** Further tokens at the end of the text; passages that stay as they are are not touched. */
   const grow = (tokens: TokenColumns): void => {
     const { pieces: now = [], groups = null, special: marks = [] } = tokens;
-    const before = shown;
-    const atEnd = host.scrollHeight - host.scrollTop - host.clientHeight < 24;
+    const was = shown;
     pieces = now;
     special = new Set(marks);
     shown = now.map((_, token) => apartIn(tokens, token) + spelled(tokens, token));
-    const changed = shown.findIndex((piece, token) => piece !== before[token]);
+    const changed = shown.findIndex((piece, token) => piece !== was[token]);
     const old = cuts;
     cuts = passages(now, groups);
-    const kept = cuts.findIndex(
+    let kept = cuts.findIndex(
       ([from, to], index) => from !== old[index]?.[0] || to !== old[index]?.[1] || to > changed,
     );
+    const [[start, stop] = [0, 0], [before, end] = [0, 0]] = [cuts[kept], old[kept]];
+    const last = blocks[kept];
+    if (last?.childElementCount && start === before && end <= Math.min(stop, changed)) {
+      last.append(...spans(end, stop)); // it has only got longer
+      kept += 1;
+    }
     for (const block of blocks.splice(kept)) {
       near.unobserve(block);
       block.remove();
@@ -245,11 +258,11 @@ export function mountFlow(panels: Panels): HTMLElement {
     for (const cut of cuts.slice(kept)) {
       const block = h("span", {}, plain(cut));
       blocks.push(block);
-      host.append(block);
+      all.append(block);
       open(blocks.length - 1);
       near.observe(block);
     }
-    if (atEnd) host.scrollTop = host.scrollHeight;
+    toEnd(all);
   };
 
   follow(() => {
@@ -270,8 +283,8 @@ export function mountFlow(panels: Panels): HTMLElement {
     shown = now.map((_, token) => apartIn(tokens, token) + spelled(tokens, token));
     host.dir = textDirection(shown.filter((_, token) => !special.has(token)));
     blocks = cuts.map((cut) => h("span", {}, plain(cut)));
-    host.replaceChildren(...blocks);
-    if (blocks.length === 0) host.textContent = traits.text.peek(); // until it is in tokens
+    all.replaceChildren(...blocks);
+    if (blocks.length === 0) all.textContent = traits.text.peek(); // until it is in tokens
     open(0);
     for (const block of blocks) near.observe(block);
     drawn.value = drawn.peek() + 1;

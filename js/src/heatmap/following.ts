@@ -3,8 +3,8 @@
 // The pages' own copies of the traits `info`, `tokens` and `first` grow with it, and the tiles that are there get
 // their rows; what was cached of other heads is stale where it touches new rows. At the end the traits say it all.
 import { batch } from "@preact/signals-core";
-import type { HeatTraits, Info, TokenColumns } from "../model";
-import type { Answer, Fields, Wire } from "../wire";
+import type { HeatTraits, TokenColumns } from "../model";
+import type { Answer, Wire } from "../wire";
 import type { TileCache } from "./cache";
 import type { Lines } from "./lines";
 
@@ -16,10 +16,9 @@ const LEAST = 16;
 export const isFollowing = ({ info }: Pick<HeatTraits, "info">): boolean => info.value.following ?? false;
 
 /** The token that is the query while a run is followed and nobody has locked another one. */
-export function newest(traits: HeatTraits): number | null {
-  const { info, query, key } = traits;
+export function newest({ info, length, query, key }: HeatTraits): number | null {
   if (!info.value.following || query.value !== null || key.value !== null) return null;
-  return (info.value.length ?? 0) - 1;
+  return length.value - 1;
 }
 
 /** Tokens a side of the frame in which a growing text of this length is drawn: the cells stand still in it. */
@@ -38,10 +37,12 @@ export function followRuns(
 ): void {
   const grow = ({ content, buffers }: Answer): void => {
     const { record, from, length } = content as { record?: string; from: number; length: number };
-    const info = traits.info.peek();
-    const known = info.length ?? 0;
-    if (record !== info.record || length <= known) return;
-    if (from > known) return void ask(info);
+    const known = traits.length.peek();
+    if (record === undefined || record !== traits.info.peek().record || length <= known) return;
+    if (from > known)
+      return void wire
+        .request("grown", { record, from: known }, { signal: ends })
+        .then(grow, () => undefined);
     const tokens = joined(traits.tokens.peek(), content["tokens"] as TokenColumns, from);
     const [rows, first] = buffers;
     const floats = new Float32Array(rows?.slice().buffer ?? new ArrayBuffer(0));
@@ -53,19 +54,13 @@ export function followRuns(
         lines.put({ record, variant, layer, head, query: length - 1 }, line);
       }
       lines.drop("key");
-      traits.override("info", { ...info, length, first_level: content["first_level"] as number });
+      traits.grow(record, length, content["first_level"] as number);
       traits.override("tokens", tokens);
       if (first) {
         traits.override("first", first.slice());
         traits.override("firstName", `${record}|${variant}|1`);
       }
     });
-  };
-
-  /** A page that came late, or missed an event: all the tokens that it lacks, and the tiles anew. */
-  const ask = (info: Info): void => {
-    const body: Fields = { record: info.record, from: info.length };
-    wire.request("grown", body, { signal: ends }).then(grow, () => undefined);
   };
 
   wire.onEvent("grown", grow, ends);

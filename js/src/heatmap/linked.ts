@@ -21,7 +21,7 @@ export function linkPointed({ traits, pointed }: Panels, point: (token: number |
   onEnd(
     effect(() => {
       const token = traits.pointed.value;
-      const there = token === null || token < (traits.info.value.length ?? 0);
+      const there = token === null || token < traits.length.value;
       if (there && token !== pointed.peek()) untracked(() => point(token));
     }),
   );

@@ -167,7 +167,7 @@ function sheet({ traits }: Panels): Child {
 
 /** One line that is always there: how many heads are left, the marks, and whether rows were sampled. */
 function marks({ traits, ask, arrangement }: Panels): Child {
-  const { n_heads: heads = 0, n_kv_heads: shared = 0, windows = [], length = 0 } = traits.info.value;
+  const { n_heads: heads = 0, n_kv_heads: shared = 0, windows = [] } = traits.info.value;
   const { cells, ranked } = arrangement.value;
   const kept = cells.filter((cell) => cell.kept).length;
   return [
@@ -186,7 +186,7 @@ function marks({ traits, ask, arrangement }: Panels): Child {
           link("stop", () => ask("stop")),
         )
       : traits.scores.value.sampled &&
-        length > EXACT_SOON &&
+        traits.length.value > EXACT_SOON &&
         h(
           "span",
           { title: "Scores and thumbnails from 64 queries a head, spread evenly over the text" },

@@ -65,7 +65,7 @@ export function sceneOf(
   const { record, causal: edge = true, layers = [], windows = [] } = info;
   const stage = stageOf(traits);
   const causal = edge && stage !== "raw" && stage !== "scaled";
-  const length = record === undefined ? 0 : (info.length ?? 0);
+  const length = record === undefined ? 0 : traits.length.value;
   const layer = traits.layer.value;
   const head = traits.head.value;
   const sinkHidden = traits.hideSink.value;

@@ -19,7 +19,7 @@ export function frontOf(status: string, there: boolean): Front {
 export function front(panels: Panels): Child {
   const { traits, ask } = panels;
   const unnamed = (): string => (traits.status.value === "loading" ? "loading the model" : "recording");
-  const kind = computed(() => frontOf(traits.status.value, (traits.info.value.length ?? 0) > 0));
+  const kind = computed(() => frontOf(traits.status.value, traits.length.value > 0));
   return () => {
     if (kind.value === "busy") return jobCard(traits.progress, unnamed, () => ask("stop"));
     if (kind.value === "empty") return invitation(panels);
@@ -46,7 +46,7 @@ function invitation(panels: Panels): Child {
 
 /** What went wrong; the picture of the text before is still there, and one press away. */
 function failure({ traits, editing, ask }: Panels): Child {
-  const { error, editable, status, info } = traits;
+  const { error, editable, status, length } = traits;
   const change = (): void => {
     editing.value = true;
   };
@@ -68,7 +68,7 @@ function failure({ traits, editing, ask }: Panels): Child {
         {},
         !inText() && button("Record again", () => ask("again")),
         button("Change the text", change),
-        () => (info.value.length ?? 0) > 0 && button("Back to the text before", () => ask("back")),
+        () => length.value > 0 && button("Back to the text before", () => ask("back")),
       ),
   );
 }
@@ -78,7 +78,7 @@ export function notes({ traits, connection, said }: Panels): Child {
   const lines = (): string[] => {
     const { status } = traits;
     const all = [...traits.notes.value];
-    if (status.value === "closed" && traits.info.value.length)
+    if (status.value === "closed" && traits.length.value > 0)
       all.unshift("The model was closed. What was drawn so far can still be looked at.");
     else if (status.value !== "closed" && connection.value === "silent") {
       all.unshift("No kernel answers: these are the pictures that were saved. Run the cell to explore.");

@@ -43,12 +43,13 @@ export function highest(traits: HeatTraits, k: number, by: string): void {
 /** Cuts the cells of a region in the chosen head; a sentence where it cannot. */
 export function cutBox(traits: HeatTraits, { row0, col0, rows, cols }: Region): string {
   const { info, layer, head, cut } = traits;
-  const { length = 0, causal = true } = info.peek();
+  const { causal = true } = info.peek();
   if (!changeable(traits)) return "Only in an open model can edges be cut.";
   const [one, other] = [layer.peek(), head.peek()];
   if (typeof one !== "number" || typeof other !== "number") {
     return `Edges are of one head: choose one, and cut there, instead of ${nameOf(one, other)}.`;
   }
+  const length = traits.length.peek();
   const [top, bottom] = meant(row0, row0 + rows, length);
   const [left, right] = meant(col0, col0 + cols, length);
   const edges = new Map(cut.peek().map((edge) => [edge.join(), edge]));

@@ -1,5 +1,5 @@
 // The text's pane: what a chosen token looks at or is looked at by, and the text itself, to be changed in place.
-import { batch, type Signal } from "@preact/signals-core";
+import { batch, computed, type Signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
 import type { Direction, HeatTraits } from "../model";
 import { choice, iconButton, type Options } from "../ui";
@@ -44,6 +44,7 @@ export function text(panels: Panels): Child {
     const [best, much] = most.value;
     return ["most ", traits.direction.value === "from" ? "at " : "by ", name(best), ` ${weight(much)}`];
   };
+  const there = computed(() => traits.length.value > 0);
   const phrase = (): Child => [
     h("span.gw-subject", {}, subject),
     choice("Direction", turning(traits), DIRECTIONS),
@@ -62,8 +63,8 @@ export function text(panels: Panels): Child {
     h(
       "header.gw-bar",
       {},
-      h("h3", {}, () => (traits.info.value.length ? tokenCount(traits.info.value.length) : "Text")),
-      () => !editing.value && (traits.info.value.length ?? 0) > 0 && phrase(),
+      h("h3", {}, () => (traits.length.value ? tokenCount(traits.length.value) : "Text")),
+      () => !editing.value && there.value && phrase(),
     ),
     () => (editing.value ? textEdit(panels) : mountFlow(panels)),
   );

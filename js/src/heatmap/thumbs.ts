@@ -43,11 +43,11 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
   };
 
   const stopFirst = effect(() => {
-    const { layers, n_heads: heads = 0, length = 0, first_level: level = 0, record = "" } = traits.info.value;
+    const { layers, n_heads: heads = 0, record = "", following } = traits.info.value;
     const first = traits.first.value;
     const [of, variant, exact] = traits.firstName.value.split("|");
     for (const other of stores.keys()) if (!other.startsWith(`${record}|`)) stores.delete(other);
-    const side = cellsAt(level, length);
+    const side = cellsAt(traits.firstLevel.value, traits.length.value);
     const size = side * side;
     if (!(first && layers) || size === 0 || first.length !== layers.length * heads * size) return;
     if (of !== record) return;
@@ -59,7 +59,7 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
       }
     }
     // What is finer was from sampled rows as well, before the exact ones came.
-    if (traits.info.value.following) fine.clear(); // of fewer tokens; finer ones are asked for at the end
+    if (following) fine.clear(); // of fewer tokens; finer ones are asked for at the end
     if (exact !== "0")
       for (const [head, { exact: all } = { exact: true }] of fine) if (!all) fine.delete(head);
     version.value = version.peek() + 1;
@@ -102,8 +102,9 @@ export function createThumbs(traits: HeatTraits, wire: Wire, ends: AbortSignal):
     },
     want(heads, pixels) {
       const there = stores.get(name());
-      const { length = 0, first_level: level = 0 } = traits.info.peek();
-      const coarse = level > 0 && pixels > cellsAt(level, length) && !traits.info.peek().following;
+      const level = traits.firstLevel.peek();
+      const coarse =
+        level > 0 && pixels > cellsAt(level, traits.length.peek()) && !traits.info.peek().following;
       wanted = heads.filter(([layer, head]) => {
         const key = `${layer}:${head}`;
         return !(there?.fine.has(key) || (there?.small.has(key) && !coarse));

@@ -63,9 +63,11 @@ export function side(play: Play): Child {
   const sum = h("p.gw-sum");
   const result = signal<Distribution | null>(null);
 
+  let due = false;
   let frame = 0;
   const draw = (): void => {
-    frame = 0;
+    if (!due) return;
+    due = false;
     const start = performance.now();
     const token = there.peek();
     const what = open.peek();
@@ -92,9 +94,16 @@ export function side(play: Play): Child {
     void open.value;
     void next.learned.value;
     knobsOf(play);
-    if (frame === 0) frame = requestAnimationFrame(draw);
+    if (due) return;
+    due = true;
+    // A whole vocabulary once a frame; what comes with a token at once, before the page is laid out for it.
+    if (open.value) frame = requestAnimationFrame(draw);
+    else queueMicrotask(draw);
   });
-  onEnd(() => cancelAnimationFrame(frame));
+  onEnd(() => {
+    due = false;
+    cancelAnimationFrame(frame);
+  });
   follow(() => {
     sum.textContent = open.value ? sumLine(result.value) : "";
   });

@@ -2,6 +2,7 @@
 // touched; a hover changes two classes.
 import { computed } from "@preact/signals-core";
 import { follow, h, onEnd } from "../dom";
+import { stayAtEnd } from "../end";
 import { place, probability } from "./figures";
 import type { Play } from "./play";
 import type { Source } from "./source";
@@ -10,7 +11,6 @@ import type { Coloring } from "./traits";
 
 /** A text is written as its first letters are. */
 const RIGHT_TO_LEFT = /^[^\p{L}]*[\u0591-\u07ff\ufb1d-\ufdfd\ufe70-\ufefc]/u;
-const NEAR = 24; // px from the end within which a reader is at the end
 const LINE = 1.4; // of a token's height: where the line above or below is looked for
 const BLOCK = 96; // tokens, at least, that one layout takes together
 
@@ -31,8 +31,8 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
   let first = 0; // the place of the first span
   let shape = "";
   let active = -1;
-  let atEnd = true;
-  let ours = false; // a scroll of our own
+
+  const toEnd = stayAtEnd(host);
 
   const spanAt = (at: number | null | undefined): HTMLElement | undefined =>
     at === null || at === undefined ? undefined : spans[at - first];
@@ -136,10 +136,7 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
     if (spans.length === 0) host.dir = RIGHT_TO_LEFT.test(source.text(from)) ? "rtl" : "ltr";
     add(from, end);
     host.dataset["tokens"] = String(end - first);
-    if (atEnd) {
-      ours = true;
-      host.scrollTop = host.scrollHeight;
-    }
+    toEnd(open);
   });
   follow(() => {
     void tints.value;
@@ -175,10 +172,6 @@ export function mountText(play: Play, source: Source, label: string): HTMLElemen
     if (document.getSelection()?.isCollapsed === false) return; // somebody copies
     const at = atOf(event);
     if (at !== undefined) source.keep(source.kept() === at ? null : at);
-  });
-  listen("scroll", () => {
-    if (!ours) atEnd = host.scrollHeight - host.scrollTop - host.clientHeight < NEAR;
-    ours = false;
   });
   listen("focus", () => {
     if (host.matches(":focus-visible")) go(active >= first ? active : (source.kept() ?? first));

@@ -42,7 +42,7 @@ describe("a record that grows", () => {
   it("adds its tokens and its rows, and keeps the newest line", () => {
     const { model, traits, cache, lines } = follow();
     tell({ model }, grown(6, 8), rows(8, 8));
-    expect(traits.info.value.length).toBe(8);
+    expect(traits.length.value).toBe(8);
     expect(traits.tokens.value.pieces?.slice(5)).toEqual([READY.tokens.pieces[5], "t6", "t7"]);
     expect(cache.grow).toHaveBeenCalledWith("r|no_sink|1|0", 6, 8, expect.any(Float32Array));
     const [what, line] = lines.put.mock.calls[0] ?? [];
@@ -51,11 +51,26 @@ describe("a record that grows", () => {
     expect(lines.drop).toHaveBeenCalledWith("key");
   });
 
+  it("leaves what is known of the model as it is: only what depends on the length is drawn anew", () => {
+    const { model, traits } = follow();
+    const before = traits.info.value;
+    tell({ model }, { ...grown(6, 8), first_level: 1 }, rows(8, 8));
+    expect(traits.info.value).toBe(before);
+    expect(traits.firstLevel.value).toBe(1);
+  });
+
+  it("is as long as Python says of another record", () => {
+    const { model, traits } = follow();
+    tell({ model }, grown(6, 8), rows(8, 8));
+    model.hear({ info: { ...GROWING.info, record: "another", length: 3 } });
+    expect(traits.length.value).toBe(3);
+  });
+
   it("is not mixed with another one, and does not shrink", () => {
     const { model, traits, cache } = follow();
     tell({ model }, grown(6, 8, "another"), rows(8, 8));
     tell({ model }, grown(3, 5), rows(5, 5));
-    expect(traits.info.value.length).toBe(6);
+    expect(traits.length.value).toBe(6);
     expect(cache.grow).not.toHaveBeenCalled();
   });
 
@@ -63,7 +78,7 @@ describe("a record that grows", () => {
     const { model, traits } = follow();
     tell({ model }, grown(9, 10), rows(10));
     await settled();
-    expect(traits.info.value.length).toBe(6);
+    expect(traits.length.value).toBe(6);
     const asked = model.sent.filter(({ type }) => type === "request");
     expect(asked).toMatchObject([{ kind: "grown", record: "r", from: 6 }]);
   });
@@ -72,7 +87,7 @@ describe("a record that grows", () => {
     const { model, traits, ends } = follow();
     ends.abort();
     tell({ model }, grown(6, 8), rows(8, 8));
-    expect(traits.info.value.length).toBe(6);
+    expect(traits.length.value).toBe(6);
   });
 });
 

@@ -19,6 +19,20 @@ describe("the text", () => {
     expect(show(model).querySelector(".gw-flow")?.textContent).toBe("a b");
   });
 
+  it("gets longer while a model writes, and nothing else is made anew", () => {
+    const model = fakeModel({ ...READY, info: { ...READY.info, following: true } });
+    const root = show(model);
+    const before = all(root, "[data-token], button, select, option, [role=gridcell]");
+    const tokens = { pieces: [" and"], ids: [7], groups: null, special: [] };
+    const event = { kind: "grown", seq: 1, record: "r", from: 6, length: 7, first_level: 0, tokens };
+    model.emit("msg:custom", { type: "event", ...event, layer: 1, head: 0, variant: "no_sink" }, [
+      new Float32Array(7),
+    ]);
+    expect(root.querySelector(".gw-flow")?.textContent).toBe(`${WORDS.join("")} and`);
+    expect(root.querySelector(".gw-text h3")?.textContent).toBe("7 tokens");
+    expect(before.filter((one) => !one.isConnected)).toEqual([]);
+  });
+
   it("shows a split character as people read it, in the direction that it has", async () => {
     const pieces = ["⟨D7⟩", "⟨A9⟩", "לום", " a"];
     const tokens = { pieces, ids: [1, 2, 3, 4], groups: [0, 0, 1, 2], group_text: { 0: "ש" }, special: [] };

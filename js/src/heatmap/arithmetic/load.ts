@@ -24,7 +24,8 @@ export function load(traits: HeatTraits, wire: Wire): Loaded {
   const trouble = signal("");
   const wanted = computed(() => {
     const { info, layer, head, query, key, status } = traits;
-    const { record, length = 0 } = info.value;
+    const { record } = info.value;
+    const length = traits.length.value;
     const there = status.value === "ready" || status.value === "closed"; // a record outlives its model
     const places = [query.value ?? length, key.value ?? length];
     if (!there || record === undefined || places.some((place) => place >= length)) return "";

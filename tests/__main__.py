@@ -2,7 +2,8 @@
 
 A step that fails does not stop the others; what it said is printed, and the last line says which failed.
 pytest comes last, so that its own summaries stand at the end of the page: first the package and the notebooks
-in as many processes as there are cores, each with one thread; then the browser, which wants them for itself.
+in as many processes as there are cores, each with one thread; then two browsers side by side, since one waits
+half of its time for kernels that start.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ CHECKS = {
 }
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
 SIDE_BY_SIDE = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
+TWO = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
 PYTEST = [PYTHON, "-m", "pytest"]
 TESTS = {
     "pytest, the package and the notebooks": [
@@ -37,7 +39,7 @@ TESTS = {
         "tests",
         "--ignore=tests/e2e",
     ],
-    "pytest, in the browser": ["tests/e2e"],
+    "pytest, in the browser": [*TWO, "tests/e2e"],
 }
 
 

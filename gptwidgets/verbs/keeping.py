@@ -97,13 +97,15 @@ class Keeping:
         gpt.name = listing.name
         return gpt
 
-    def measure(self, name: str, *, device: str = "auto", dtype: str = "auto") -> Job:
+    def measure(self, name: str, *, device: str = "auto", dtype: str = "auto", seconds: float = 30.0) -> Job:
         """Measures an installed model here, in a process of its own, and keeps the figures.
 
         Args:
             name: of a listing; what is not installed is installed first.
             device: "auto", or one by name.
             dtype: "auto", or one by name.
+            seconds: that reading the reference text may take, and writing half of them. Figures of less are
+                kept with how much of the text they are of.
 
         Returns:
             The job; its result is a dictionary: tokens_per_second, first_token_s, peak_bytes, bits_per_byte.
@@ -111,8 +113,9 @@ class Keeping:
         Example:
             >>> gw.Store().measure("smollm2-135m-instruct").wait().result               # doctest: +SKIP
         """
-        from gptwidgets.verbs.measuring import measure
+        from gptwidgets.verbs.measuring import checked, measure
 
+        seconds = checked(seconds)
         listing = listings.find(self.database, name)
         if listing is None:
             self._seeking.get(name)  # or there is no such model at all
@@ -128,7 +131,9 @@ class Keeping:
             folder = installing.install_listing(
                 listing, note=lambda facts: installs.note(self.database, facts), watch=watch
             )
-            found = measure(folder, name=listing.name, device=device, dtype=dtype, watch=watch)
+            found = measure(
+                folder, name=listing.name, device=device, dtype=dtype, seconds=seconds, watch=watch
+            )
             figures = measurements.Figures(
                 machine=machine(),
                 text_bytes=found.bytes,

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 PROMPT = 64  # tokens
 WRITTEN = 64  # tokens of a run
 RUNS = 3
-WRITING_S = 15.0  # seconds at most; what a slow model has written until then is what counts
-READING_S = 30.0  # the same of reading
 LEAST = 8  # tokens that are written however slow it is
 WINDOW = 1024  # tokens that are read at once; those in the first half of a window were foretold before
 
@@ -50,11 +48,12 @@ def _work(arguments: dict[str, Any], watch: Watch) -> dict[str, Any]:
     threads = torch.get_num_threads()
     words = f"CPU, {threads} thread{'s' * (threads > 1)}"
     ids = gpt.encode(reference.text())
-    written = _writing(gpt, ids, watch)
+    seconds = arguments["seconds"]
+    written = _writing(gpt, ids, watch, seconds / 2)
     peak = _peak(gpt.device)  # before the text is read, whose logits are our own affair
     return {
         **written,
-        **_reading(gpt, ids, written["first_token_s"] / min(PROMPT, len(ids)), watch),
+        **_reading(gpt, ids, written["first_token_s"] / min(PROMPT, len(ids)), watch, seconds),
         "peak_bytes": peak,
         "device": words if gpt.device.type == "cpu" else devices.describe(gpt.device),
         "dtype": devices.name_of(gpt.dtype),
@@ -63,8 +62,8 @@ def _work(arguments: dict[str, Any], watch: Watch) -> dict[str, Any]:
     }
 
 
-def _writing(gpt: GPT, ids: Sequence[int], watch: Watch) -> dict[str, Any]:
-    """Seconds to the first token, and tokens a second after it."""
+def _writing(gpt: GPT, ids: Sequence[int], watch: Watch, most: float) -> dict[str, Any]:
+    """Seconds to the first token, and tokens a second after it; what was written in `most` seconds counts."""
     vars(gpt)["end_ids"] = frozenset[int]()  # so that each model writes as many
     room = gpt.context_length or PROMPT + WRITTEN
     prompt = list(ids[: min(PROMPT, max(1, room // 2))])
@@ -72,10 +71,10 @@ def _writing(gpt: GPT, ids: Sequence[int], watch: Watch) -> dict[str, Any]:
     watch.tell("first token", 0, RUNS, "runs")
     _run(gpt, prompt, 2)  # what is done once is not the model's speed
     firsts: list[float] = []
-    while len(firsts) < RUNS and sum(firsts) < WRITING_S:
+    while len(firsts) < RUNS and sum(firsts) < most:
         firsts.append(_run(gpt, prompt, 1)[0])
         watch.tell("first token", len(firsts), RUNS, "runs")
-    end = time.monotonic() + WRITING_S
+    end = time.monotonic() + most
     runs: list[list[float]] = []
     while len(runs) < RUNS and time.monotonic() < end:
         before = len(runs) * wanted
@@ -84,9 +83,9 @@ def _writing(gpt: GPT, ids: Sequence[int], watch: Watch) -> dict[str, Any]:
             watch.tell("generating", before + n, RUNS * wanted, "tokens")
 
         runs.append(_run(gpt, prompt, wanted, end, tell))
-    most = max(map(len, runs))  # a run that was cut short says less than a whole one
-    rates = [(most - 1) / sum(run[1:]) for run in runs if len(run) == most]
-    return {"first_token_s": median(firsts), "tokens_per_second": median(rates), "tokens": most}
+    longest = max(map(len, runs))  # a run that was cut short says less than a whole one
+    rates = [(longest - 1) / sum(run[1:]) for run in runs if len(run) == longest]
+    return {"first_token_s": median(firsts), "tokens_per_second": median(rates), "tokens": longest}
 
 
 def _run(
@@ -115,7 +114,7 @@ def _run(
     return seconds
 
 
-def _reading(gpt: GPT, ids: Sequence[int], seconds: float, watch: Watch) -> dict[str, Any]:
+def _reading(gpt: GPT, ids: Sequence[int], seconds: float, watch: Watch, most: float) -> dict[str, Any]:
     """Bits per byte of the reference text, in windows that overlap by half.
 
     Args:
@@ -123,13 +122,14 @@ def _reading(gpt: GPT, ids: Sequence[int], seconds: float, watch: Watch) -> dict
         ids: the text's.
         seconds: that a token takes to be read, about; for a slow model, which reads less of it.
         watch: told of the bytes.
+        most: seconds that all of it may take.
     """
     from gptwidgets.kernel.textscore import score
 
     text = len(reference.text().encode())
-    end = time.monotonic() + READING_S
+    end = time.monotonic() + most
     width = max(2, min(WINDOW, gpt.context_length or WINDOW))
-    first = max(2, min(width, max(PROMPT, int(READING_S / max(seconds, 1e-9)))))
+    first = max(2, min(width, max(PROMPT, int(most / max(seconds, 1e-9)))))
     nats, size, begin, read = 0.0, 0, 0, 0
     stop = min(first, len(ids))
 

@@ -11,6 +11,7 @@ before it and does not count. All that happens in a process of its own.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from gptwidgets.store.children import run_child
 from gptwidgets.store.folders import NOBODY, Watch
+
+SECONDS = 30.0  # enough for a small model to read all of the text
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,22 @@ class Measurement:
     at: datetime
 
 
+def checked(seconds: object) -> float:
+    """The seconds, if they are a number above 0; raises ValueError where not."""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < math.inf:
+        raise ValueError(
+            f"seconds is how long a part may take: a number above 0, such as 30, not {seconds!r}."
+        )
+    return float(seconds)
+
+
 def measure(
     folder: str | os.PathLike[str],
     *,
     name: str = "this model",
     device: str = "auto",
     dtype: str = "auto",
+    seconds: float = SECONDS,
     watch: Watch = NOBODY,
 ) -> Measurement:
     """Measures a model; well under a minute for a small one.
@@ -66,6 +79,7 @@ def measure(
         name: what to call it.
         device: "auto", or one by name.
         dtype: "auto", or one by name.
+        seconds: that reading the text may take, and writing half of them; what was done until then counts.
         watch: told of its progress ("loading", "first token", "generating", "reading the text"), and asked
             ten times a second whether to stop.
 
@@ -73,6 +87,7 @@ def measure(
         The figures.
 
     Raises:
+        ValueError: no seconds.
         UnknownModelError, UnsafeModelError, UnsupportedModelError, DoesNotFitError, OutOfMemory, StoreError:
             each says what to do.
 
@@ -80,7 +95,13 @@ def measure(
         >>> measure("my-model").tokens_per_second                               # doctest: +SKIP
         21.4
     """
-    arguments = {"folder": str(Path(folder).expanduser()), "name": name, "device": device, "dtype": dtype}
+    arguments = {
+        "folder": str(Path(folder).expanduser()),
+        "name": name,
+        "device": device,
+        "dtype": dtype,
+        "seconds": checked(seconds),
+    }
     found = run_child(
         "gptwidgets.verbs.measure_child",
         arguments,

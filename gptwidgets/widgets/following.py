@@ -1,8 +1,8 @@
 """A heatmap that follows a run: it grows row by row while the model writes.
 
 The model's thread only says that rows have come. The reader's thread computes those of the chosen head and
-tells the pages of them, some 20 times a second at most; the thumbnails of all heads follow twice a second
-or, on a slow machine, more rarely, the scores at the end of the run. Nothing is recorded while nobody follows.
+tells the pages of them, some 20 times a second at most; the thumbnails of all heads follow twice a second,
+on a slow machine more rarely, and the scores at the end of the run. Nothing is recorded while nobody follows.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from gptwidgets.widgets.wire import VERSION, Handler, Reply, Steps, Task
 
 WITHIN = ("query", "key", "view")  # places in one text, which mean nothing in the next
 SETTLED = 0.8  # seconds without a change, after which the chosen head becomes the picture that stays
+SPOKEN = 0.06  # the same until it is said in a sentence; what is to be seen goes first
 
 
 class AttentionHeatmap(Explaining, Following, Exchanging, Displayed, Shared):
@@ -69,7 +70,7 @@ class AttentionHeatmap(Explaining, Following, Exchanging, Displayed, Shared):
         self._record = record = self._take(source, text, tokens)
         self._head_chosen = layer is not None or head is not None
         self._sink_chosen = "hide_sink" in options
-        self._late: threading.Timer | None = None
+        self._late: dict[str, threading.Timer] = {}  # what waits until nothing changes
         if layer is None and record is not None:
             layer = record.layers[0]  # 0 may not be among them
         given = {name: place for name, place in (("layer", layer), ("head", head)) if place is not None}
@@ -142,27 +143,29 @@ class AttentionHeatmap(Explaining, Following, Exchanging, Displayed, Shared):
             self._sink_chosen = True
             self._later(self._regrid, service.GRID)
         if self._hearing:
-            self._later(self._speak, service.CHOSEN)
+            self._at_rest(SPOKEN, self._speak, service.CHOSEN)
         elif (record := self._used()) is not None:
             self._speak(record)  # who sets it in Python reads it in the next line
-        self._cancel_late()
-        self._late = threading.Timer(SETTLED, self._later, (self._settle, service.EXACT))
-        self._late.daemon = True
-        self._late.start()
+        self._at_rest(SETTLED, self._settle, service.EXACT)
 
     @t.observe(*WITHIN)
     def _set_meanwhile(self, change: Any) -> None:
         if not self._speaking and self.status in {"loading", "recording"}:
             self._pending[change["name"]] = change["new"]  # meant for the text that is being read
 
-    def _cancel_late(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
+    def _at_rest(self, seconds: float, job: Callable[[AttentionRecord], Any], priority: int) -> None:
+        """Runs a job on the reader's thread once nothing has changed for so long."""
+        if job.__name__ in self._late:
+            self._late[job.__name__].cancel()
+        late = self._late[job.__name__] = threading.Timer(seconds, self._later, (job, priority))
+        late.daemon = True
+        late.start()
 
     def close(self) -> None:
         """Takes the widget off all pages, stops its jobs, and lets go of its record."""
         if self.comm is not None:
-            self._cancel_late()
+            for late in self._late.values():
+                late.cancel()
         super().close()
 
     def _opened(self) -> None:

@@ -28,7 +28,8 @@ export type Bound<Written, Told> = { readonly [Name in keyof Written]: Signal<Wr
  *
  * @param written what a person, or Python, sets: the values until Python has spoken; also the list of names.
  * @param told what only Python writes.
- * @param delays of written ones that change many times a second: so many ms after the last change.
+ * @param delays of written ones that change many times a second: so many ms after the last change; 0: after what
+ *   is asked in the same task, which a hand waits for.
  * @returns the signals, and what saves at once all that waits.
  */
 export function bindTraits<Written extends object, Told extends object>(
@@ -61,13 +62,15 @@ export function bindTraits<Written extends object, Told extends object>(
     return (isBuffer(value) ? bytes(value) : value) ?? defaults[name];
   };
 
-  const save = () => {
+  const save = (late = false) => {
     if (saving) return;
     saving = true;
-    queueMicrotask(() => {
+    const now = () => {
+      if (saving && !over) model.save_changes();
       saving = false;
-      if (!over) model.save_changes();
-    });
+    };
+    if (late) setTimeout(now);
+    else queueMicrotask(now);
   };
 
   // Traits that came in one message are all there before the first of their events: taking all of them
@@ -92,12 +95,12 @@ export function bindTraits<Written extends object, Told extends object>(
 
   for (const name of Object.keys(written)) {
     const bound = traits[name] as Signal<unknown>;
-    const write = () => {
+    const write = (late = false) => {
       if (same(bound.peek(), read(name))) return;
       writing = true;
       model.set(snake(name), bound.peek());
       writing = false;
-      save();
+      save(late);
     };
     const later = (pause: number) => {
       clearTimeout(timers.get(name)?.[0]);
@@ -113,8 +116,8 @@ export function bindTraits<Written extends object, Told extends object>(
       effect(() => {
         void bound.value;
         const pause = pauses[name];
-        if (pause === undefined) write();
-        else later(pause);
+        if (pause) later(pause);
+        else write(pause === 0);
       }),
     );
   }
@@ -138,6 +141,7 @@ export function bindTraits<Written extends object, Told extends object>(
       now();
     }
     if (saving && !ends.aborted) model.save_changes();
+    saving = false;
   };
   const override = (name: string, value: unknown): void => {
     overrides.set(name, [model.get(snake(name)), value]);

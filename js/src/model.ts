@@ -253,7 +253,7 @@ const POINT_DELAY = 30;
 
 /** Binds signals to the model's traits until `ends` aborts. */
 export function heatTraits(model: AnyModel, ends: AbortSignal): HeatTraits {
-  const delays = { view: VIEW_DELAY, pointed: POINT_DELAY };
+  const delays = { view: VIEW_DELAY, pointed: POINT_DELAY, query: 0, key: 0 };
   const { traits, override } = bindTraits<Written, Told>(model, written(), told(), ends, delays);
   const grown = signal<Pick<Info, "record" | "length" | "first_level">>({});
   const size = computed(() => {

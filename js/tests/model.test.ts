@@ -37,6 +37,16 @@ describe("traits", () => {
     expect([model.get("layer"), model.get("head"), model.get("query")]).toEqual([6, 0, null]);
   });
 
+  it("that choose a cell are saved together, after what is asked for it", async () => {
+    const { model, traits } = bench({});
+    traits.query.value = 3;
+    traits.key.value = 1;
+    await Promise.resolve().then(() => model.send({ type: "request" }));
+    expect([model.saved.times, model.sent.length]).toEqual([0, 1]);
+    await settled();
+    expect([model.get("query"), model.get("key"), model.saved.times]).toEqual([3, 1, 1]);
+  });
+
   it("are not saved back when the kernel has set them", async () => {
     const { model } = bench({ view: [], filter: [] });
     model.hear({ layer: 3, filter: ["entropy", 0, 1] });

@@ -10,6 +10,11 @@ from tests.e2e.lab import Lab, NotebookPage, start
 expect.set_options(timeout=30_000)  # ms; a busy machine is slow, and what is met sooner waits no longer
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that of two processes none is left alone with it."""
+    items.sort(key=lambda item: item.path.stem != "test_notebooks")
+
+
 @pytest.fixture(scope="session")
 def one_lab() -> Iterator[Lab]:
     """One JupyterLab and one browser for all tests."""

@@ -1,6 +1,6 @@
 // The layout: one row of controls; the overview left and the chosen head large beside it; the text under both.
 // Under 900 pixels of the widget's own width they stack (heatmap.css). Room is kept before anything is there.
-import { computed } from "@preact/signals-core";
+import { computed, type Signal } from "@preact/signals-core";
 import { type Child, follow, h, onEnd } from "../dom";
 import type { HeatTraits } from "../model";
 import { iconButton } from "../ui";
@@ -35,7 +35,11 @@ export function app(panels: Panels): void {
   observer.observe(root);
   onEnd(() => observer.disconnect());
   const host = h("div.gw-matrix");
-  const large = { ...panels, palette: computed(() => panels.shown.value.palette) };
+  const large = {
+    ...panels,
+    palette: computed(() => panels.shown.value.palette),
+    traits: { ...traits, query: marking(panels, "query", 0), key: marking(panels, "key", 1) },
+  };
   root.append(
     h(
       "div.gw-all",
@@ -102,6 +106,19 @@ export function app(panels: Panels): void {
     matrix.value = null;
   });
   keepPicture(large);
+}
+
+/** A chosen place as a view marks it, perhaps a moment later; whoever asks or writes has the trait itself. */
+function marking({ traits, marked }: Panels, name: "query" | "key", at: 0 | 1): Signal<number | null> {
+  return {
+    get value() {
+      return marked.value[at];
+    },
+    set value(to) {
+      traits[name].value = to;
+    },
+    peek: () => traits[name].peek(),
+  } as Signal<number | null>;
 }
 
 function heading(traits: HeatTraits): Child {

@@ -65,7 +65,8 @@ export function createHands(
 
   function show(region: Region): void {
     const { length, plot } = scene();
-    traits.view.value = viewOf(clamp(region, length, leastCells(plot)), length);
+    const view = viewOf(clamp(region, length, leastCells(plot)), length);
+    if (String(view) !== String(traits.view.peek())) traits.view.value = view; // else nothing is painted anew
   }
 
   function zoomAt(factor: number, point: readonly [number, number]): void {
@@ -99,8 +100,8 @@ export function createHands(
   function choose(row: number, col: number): void {
     const { length, causal, region } = scene();
     query.value = limit(row, 0, length - 1);
-    key.value = limit(col, 0, causal ? query.value : length - 1);
-    show(showing(region, query.value, key.value, length));
+    key.value = limit(col, 0, causal ? (query.peek() as number) : length - 1);
+    show(showing(region, query.peek() as number, key.peek() as number, length));
   }
 
   // The pointer

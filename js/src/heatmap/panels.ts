@@ -58,6 +58,8 @@ export interface Panels extends HeatContext, Omit<Shared, "ends"> {
   readonly said: Signal<string>;
   /** The token that gets most of the weight that the text shows, and how much. */
   readonly most: Signal<readonly [token: number, weight: number] | null>;
+  /** Query and key as they are marked: with the arithmetic of their cell, where that comes at once. */
+  readonly marked: Signal<readonly [query: number | null, key: number | null]>;
   readonly choose: (cell: Pick<Cell, "layer" | "head"> | undefined) => void;
   /** Asks the kernel for a job whose progress comes with the traits. */
   readonly ask: (kind: string, body?: Fields) => void;
@@ -131,6 +133,7 @@ export function panelsOf(shared: Shared, root: HTMLElement, ends: AbortSignal): 
     depth: signal(0),
     said,
     most: signal<readonly [number, number] | null>(null),
+    marked: signal([traits.query.peek(), traits.key.peek()] as const),
     choose(cell) {
       if (!cell) return;
       batch(() => {

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   cellOf,
   explain,
@@ -123,7 +123,25 @@ describe("the panel", () => {
     model.hear({ key: 2 });
     expect(model.sent).toContainEqual({ type: "cancel", id });
     expect(step(root, "dot").textContent).toContain("2");
-    expect(root.querySelector(".gw-arithmetic")?.getAttribute("aria-busy")).toBe("true");
+    await vi.waitFor(() =>
+      expect(root.querySelector(".gw-arithmetic")?.getAttribute("aria-busy")).toBe("true"),
+    );
+  });
+
+  it("opens in one frame with the marks of its cell, which do not wait for long", async () => {
+    const model = fakeModel(READY);
+    const root = show(model);
+    const marked = () => all<HTMLElement>(root, ".gw-locked").map((span) => span.dataset["token"]);
+    model.hear({ query: 3, key: 1 });
+    await settled();
+    expect([marked(), root.querySelector(".gw-arithmetic")]).toEqual([[], null]);
+    await answer(model);
+    expect(marked()).toEqual(["3"]);
+    expect(made(root).textContent).toContain("weight");
+    model.hear({ query: 4 }); // whose numbers do not come
+    await vi.waitFor(() => expect(marked()).toEqual(["4"]));
+    model.hear({ query: 5, key: null }); // which has none
+    expect(marked()).toEqual(["5"]);
   });
 
   it("says what it cannot, in one sentence", async () => {

@@ -210,6 +210,10 @@ describe("keys", () => {
     press(parts, "ArrowLeft");
     expect(chosen(parts)).toEqual([510, 299]);
     expect(parts.traits.view.value).toEqual([411, 299, 100, 100]);
+    const before = parts.traits.view.value;
+    press(parts, "ArrowUp");
+    press(parts, "ArrowDown");
+    expect(parts.traits.view.value).toBe(before); // nothing is painted anew
     press(parts, "ArrowRight", true);
     expect(chosen(parts)).toEqual([510, 299]);
   });

@@ -3,6 +3,7 @@ import { batch, computed, type ReadonlySignal, signal } from "@preact/signals-co
 import { follow } from "../../dom";
 import type { HeatTraits } from "../../model";
 import type { Wire } from "../../wire";
+import type { Panels } from "../panels";
 import { type Cell, cellOf } from "./cell";
 
 export interface Loaded {
@@ -16,9 +17,11 @@ export interface Loaded {
 }
 
 const PATIENCE = 30_000; // ms
+/** ms that a chosen cell waits for its arithmetic, so that the page is laid out and drawn for both at once. */
+const TOGETHER = 40;
 const COMBINED = "Arithmetic is of one head: choose a layer and a head by their numbers.";
 
-export function load(traits: HeatTraits, wire: Wire): Loaded {
+export function load(traits: HeatTraits, wire: Wire, marked: Panels["marked"]): Loaded {
   const cell = signal<Cell>();
   const busy = signal(false);
   const trouble = signal("");
@@ -32,30 +35,38 @@ export function load(traits: HeatTraits, wire: Wire): Loaded {
     const [q, k] = places;
     return JSON.stringify({ record, layer: layer.value, head: head.value, query: q, key: k });
   });
-  const open = computed(
-    () => traits.query.value !== null && traits.key.value !== null && wanted.value !== "",
-  );
+  const open = computed(() => wanted.value !== "" && marked.value.every((place) => place !== null));
   follow(() => {
     const asked = wanted.value;
+    const now = [traits.query.value, traits.key.value] as const;
     if (asked === "") {
+      marked.value = now;
       if (traits.query.peek() === null || traits.key.peek() === null) cell.value = undefined;
       return;
     }
     const body = JSON.parse(asked);
     const show = (found: Cell | undefined, words: string): void =>
       batch(() => {
-        [cell.value, trouble.value, busy.value] = [found, words, false];
+        [cell.value, trouble.value, busy.value, marked.value] = [found, words, false, now];
       });
     if (typeof body.layer === "string" || typeof body.head === "string") return show(undefined, COMBINED);
     const asking = new AbortController();
-    busy.value = true;
+    const late = setTimeout(() => {
+      batch(() => {
+        [busy.value, marked.value] = [true, now];
+      });
+    }, TOGETHER);
     Promise.resolve() // at the end of the task: query and key may be chosen one after the other
       .then(() => wire.request("arithmetic", body, { signal: asking.signal, timeout: PATIENCE }))
       .then((answer) => show(cellOf(answer), ""))
       .catch((error: Error) => {
         if (!asking.signal.aborted) show(undefined, error.message);
-      });
-    return () => asking.abort();
+      })
+      .finally(() => clearTimeout(late));
+    return () => {
+      clearTimeout(late);
+      asking.abort();
+    };
   });
   return { open, cell, busy, trouble };
 }

@@ -16,7 +16,7 @@ const TYPING = "input, textarea, select, [contenteditable]";
 
 export function arithmetic(panels: Panels): Child {
   const { traits, wire, root, matrix, signal: ends } = panels;
-  const loaded = load(traits, wire);
+  const loaded = load(traits, wire, panels.marked);
   const { open, cell, busy, trouble } = loaded;
   const shape = computed(() => (cell.value ? shapeOf(cell.value) : ""));
   let last: Cell;

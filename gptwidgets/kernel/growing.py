@@ -269,7 +269,7 @@ class Growing:
                 for name in PARTS:
                     part: Tensor | None = getattr(qk, name)
                     if part is not None:
-                        getattr(mine, name)[:, self.length : stop] = part[:, skip:]
+                        getattr(mine, name)[:, self.length : stop] = part[:, skip:] if skip else part
             self.length = stop
         if grown:
             budget.records.add(self)

@@ -33,10 +33,10 @@ class Pass(Recorder):
             self.reason = "This model adds a bias to each cell, so its record is made at the end of the run."
         if self.reason:
             return
-        row, new = slice(self._row, self._row + 1), self._new
+        row, new = self._row, self._new
         layer = getattr(module, "layer_idx", None)
         if layer in self.kept and query[row].data_ptr() == self.kept[layer].q.data_ptr():
-            self._second_values(layer, None if value is None else value[row, :, -new:])
+            self._second_values(layer, None if value is None else value[row : row + 1, :, -new:])
             return
         if layer in self.kept:
             self.reason = f"This model runs layer {layer} several times, so its record is made at the end."
@@ -45,8 +45,8 @@ class Pass(Recorder):
             return
         if key.shape[2] > self.start + new:
             raise UnsupportedModelError(f"Layer {layer} attends to keys that are no tokens of the text.")
-        v = None if value is None else value[row][0, :, -new:]
-        self.kept[layer] = LayerQK(query[row][0, :, -new:], key[row][0, :, -new:], v=v, **rest)
+        v = None if value is None else value[row, :, -new:]
+        self.kept[layer] = LayerQK(query[row, :, -new:], key[row, :, -new:], v=v, **rest)
 
 
 class Length(QKSource):

@@ -88,7 +88,7 @@ class Lab:
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.server.url)
         context.add_init_script(SCRIPTS)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         notebook = NotebookPage(page, self.server.root / name)
         self.pages.append(notebook)
         where = "doc/tree" if app == "lab" else "notebooks"

@@ -4,6 +4,7 @@
 // their rows; what was cached of other heads is stale where it touches new rows. At the end the traits say it all.
 import { batch } from "@preact/signals-core";
 import type { HeatTraits, TokenColumns } from "../model";
+import { together } from "../together";
 import type { Answer, Wire } from "../wire";
 import type { TileCache } from "./cache";
 import type { Lines } from "./lines";
@@ -63,7 +64,8 @@ export function followRuns(
     });
   };
 
-  wire.onEvent("grown", grow, ends);
+  const soon = together<Answer>((all) => batch(() => all.forEach(grow)), ends);
+  wire.onEvent("grown", soon, ends);
 }
 
 /** The tokens up to `from`, and those that have come. */

@@ -2,6 +2,7 @@
 // grow while a model writes. Events bring what is new, the traits what a saved notebook kept.
 import { batch, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { type Column, type Numbers, type Spec, unpack } from "../columns";
+import { tellPage } from "../together";
 import { type Answer, type Fields, type Wire, WireError } from "../wire";
 import type { Entry, Figures, PlayTraits } from "./traits";
 
@@ -234,7 +235,11 @@ export function createStory(traits: PlayTraits, wire: Wire, ends: AbortSignal): 
   ends.addEventListener("abort", () => {
     for (const stop of stops) stop();
   });
-  wire.onEvent("tokens", take, ends);
+  const told = (answer: Answer): void => {
+    take(answer);
+    tellPage();
+  };
+  wire.onEvent("tokens", told, ends);
 
   const path: Story["path"] = (leaf) => {
     const found: [string, number, number][] = [];

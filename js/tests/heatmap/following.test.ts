@@ -1,5 +1,7 @@
+// @vitest-environment happy-dom
 import { describe, expect, it, vi } from "vitest";
 import { followRuns, frameOf, isFollowing, newest } from "../../src/heatmap/following";
+import { tellPage } from "../../src/together";
 import { type Bench, bench, settled } from "../fake";
 import { READY } from "./record";
 
@@ -31,8 +33,10 @@ function grown(from: number, length: number, record = "r") {
   };
 }
 
-const tell = ({ model }: Pick<Bench, "model">, content: object, buffers: DataView[]): void =>
+const tell = ({ model }: Pick<Bench, "model">, content: object, buffers: DataView[]): void => {
   model.emit("msg:custom", content, buffers);
+  tellPage();
+};
 
 const rows = (...sizes: number[]): DataView[] => [
   new DataView(Float32Array.from(sizes.flatMap((n) => new Array<number>(n).fill(1 / n))).buffer),

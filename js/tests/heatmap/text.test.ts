@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
+import { tellPage } from "../../src/together";
 import { JOINED } from "../../src/tokens";
 import { fakeModel, settled } from "../fake";
 import { READY, WORDS } from "./record";
@@ -28,6 +29,7 @@ describe("the text", () => {
     model.emit("msg:custom", { type: "event", ...event, layer: 1, head: 0, variant: "no_sink" }, [
       new Float32Array(7),
     ]);
+    tellPage();
     expect(root.querySelector(".gw-flow")?.textContent).toBe(`${WORDS.join("")} and`);
     expect(root.querySelector(".gw-text h3")?.textContent).toBe("7 tokens");
     expect(before.filter((one) => !one.isConnected)).toEqual([]);

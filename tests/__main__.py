@@ -1,9 +1,8 @@
 """All checks and all tests: `python -m tests`, or `make test`.
 
 A step that fails does not stop the others; what it said is printed, and the last line says which failed.
-What takes seconds comes first, what takes a minute runs beside the tests: first those of the package and the
-notebooks, in one process more than there are cores, since some wait, each with one thread; then two browsers,
-since one waits half of its time for kernels that start.
+What takes seconds comes first, what takes a minute runs beside the tests: those of the package and the notebooks,
+each with one thread, then those in browsers; in one process more than there are cores, since some wait.
 """
 
 from __future__ import annotations
@@ -31,18 +30,19 @@ CHECKS = {
     "vitest": [*NPM, "test"],
 }
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
-SIDE_BY_SIDE = [f"--numprocesses={min(4, (os.cpu_count() or 1) + 1)}", "--dist=loadfile"]
-TWO = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
+WORKERS = [f"--numprocesses={min(4, (os.cpu_count() or 1) + 1)}", "--no-loadscope-reorder"]
+BY_FILE, BY_PAGE = "--dist=loadfile", "--dist=loadgroup"
 PYTEST = [PYTHON, "-m", "pytest"]
 TESTS = {
     "pytest, the package and the notebooks": [
         *NBVAL,
-        *SIDE_BY_SIDE,
+        *WORKERS,
+        BY_FILE,
         "notebooks",
         "tests",
         "--ignore=tests/e2e",
     ],
-    "pytest, in the browser": [*TWO, "tests/e2e"],
+    "pytest, in the browser": [*WORKERS, BY_PAGE, "tests/e2e"],
 }
 
 
@@ -52,7 +52,7 @@ def main() -> int:
         checks = {name: beside.submit(passes, name, command) for name, command in CHECKS.items()}
         for name, options in TESTS.items():
             print(f"--- {name}", flush=True)
-            threads = {"OMP_NUM_THREADS": "1"} if SIDE_BY_SIDE[0] in options else {}
+            threads = {"OMP_NUM_THREADS": "1"} if BY_FILE in options else {}
             if subprocess.run(
                 [*PYTEST, *options], cwd=ROOT, env={**os.environ, **threads}, check=False
             ).returncode:

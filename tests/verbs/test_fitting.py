@@ -113,7 +113,7 @@ print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 @pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux' word for the peak")
 @pytest.mark.parametrize(
     ("dtype", "tokens", "record"),
-    [("float32", 1024, False), ("float32", 1536, True), ("bfloat16", 1024, True)],
+    [("float32", 512, False), ("float32", 1536, True), ("bfloat16", 512, True)],
 )
 def test_a_fresh_process_shows_what_was_foretold(dtype, tokens, record):
     folder = install.installed("smollm2-135m-instruct")

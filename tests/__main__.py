@@ -31,19 +31,18 @@ CHECKS = {
     "vitest": [*NPM, "test"],
 }
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
-WORKERS = [f"--numprocesses={min(4, (os.cpu_count() or 1) + 1)}", "--no-loadscope-reorder"]
-BY_FILE, BY_PAGE = "--dist=loadfile", "--dist=loadgroup"
+PROCESSES = min(4, (os.cpu_count() or 1) + 1)
+SIDE_BY_SIDE = [f"--numprocesses={PROCESSES}", "--dist=loadfile", "--no-loadscope-reorder"]
 PYTEST = [PYTHON, "-m", "pytest"]
 TESTS = {
     "pytest, the package and the notebooks": [
         *NBVAL,
-        *WORKERS,
-        BY_FILE,
+        *SIDE_BY_SIDE,
         "notebooks",
         "tests",
         "--ignore=tests/e2e",
     ],
-    "pytest, in the browser": [*WORKERS, BY_PAGE, "tests/e2e"],
+    "pytest, in the browser": [*SIDE_BY_SIDE, "tests/e2e"],
 }
 
 
@@ -53,7 +52,7 @@ def main() -> int:
         checks = {name: beside.submit(passes, name, command) for name, command in CHECKS.items()}
         for name, options in TESTS.items():
             print(f"--- {name}", flush=True)
-            threads = {"OMP_NUM_THREADS": "1"} if BY_FILE in options else {}
+            threads = {"OMP_NUM_THREADS": "1"} if "notebooks" in options else {}
             if subprocess.run(
                 [*PYTEST, *options], cwd=ROOT, env={**os.environ, **threads}, check=False
             ).returncode:

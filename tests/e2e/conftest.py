@@ -10,13 +10,9 @@ from tests.e2e.lab import Lab, NotebookPage, start
 expect.set_options(timeout=30_000)  # ms; a busy machine is slow, and what is met sooner waits no longer
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The notebooks, which take longest, begin first, each by itself; tests of another file share a page."""
+    """What takes longest begins first, so that of several processes none is left alone with it."""
     items.sort(key=lambda item: item.path.stem != "test_notebooks")
-    for item in items:
-        alone = item.path.stem == "test_notebooks"
-        item.add_marker(pytest.mark.xdist_group(item.name if alone else item.path.stem))
 
 
 @pytest.fixture(scope="session")

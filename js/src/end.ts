@@ -12,17 +12,18 @@ const NEAR = 24; // px from the end within which a reader is at the end
  */
 export function stayAtEnd(host: HTMLElement): (growing: Element) => void {
   let atEnd = true;
-  let ours = false; // a scroll of our own
+  let put = -1; // where our own scroll went, which is not yet told of
   let watched: Element | undefined;
   const scrolled = (): void => {
-    if (!ours) atEnd = host.scrollHeight - host.scrollTop - host.clientHeight < NEAR;
-    ours = false;
+    // The scrolls of a frame are told of once: a reader's own may hide in the event of ours.
+    if (host.scrollTop !== put) atEnd = host.scrollHeight - host.scrollTop - host.clientHeight < NEAR;
+    put = -1;
   };
   host.addEventListener("scroll", scrolled, { passive: true });
   const observer = new ResizeObserver(() => {
     const before = host.scrollTop;
     if (atEnd) host.scrollTop = host.scrollHeight;
-    ours = host.scrollTop !== before;
+    if (host.scrollTop !== before) put = host.scrollTop;
   });
   onEnd(() => observer.disconnect());
   return (growing) => {

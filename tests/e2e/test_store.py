@@ -132,7 +132,7 @@ def test_a_form_makes_a_draft_and_a_reviewer_lets_it_in(page):
     expect(shop.locator(".gw-detail h3")).to_have_text("My Tiny GPT")
     shop.locator(".gw-tabs label", has_text="Versions").click()
     shop.get_by_role("button", name="Submit").click()
-    until(page, "store.jobs[-1].kind", "check")
+    until(page, "[job.kind for job in store.jobs][-1:]", ["check"])
     page.value("store.jobs[-1].end()")
     until(page, "store.rows['my-tiny-gpt']['status']", "submitted")
     shop.get_by_role("button", name="Queue").click()

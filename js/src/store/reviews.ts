@@ -85,15 +85,21 @@ function own(shop: Shop, name: string, mine: ReadonlySignal<Review | undefined>)
   const edit = (): void => {
     editing.value = true;
   };
+  const written = computed(() => mine.value !== undefined); // its buttons stay while the store is read anew
   return () => {
     if (editing.value) return form();
-    const { value: review } = mine;
-    if (!review) return h("p", {}, button("Write a review", edit, { disabled: () => !shop.live.value }));
+    if (!written.value)
+      return h("p", {}, button("Write a review", edit, { disabled: () => !shop.live.value }));
     return h(
       "div.gw-opinion.gw-own",
       {},
-      h("p.gw-bar", {}, five(review.stars), h("span.gw-quiet", {}, `you, ${day(review.changed_at)}`)),
-      review.words && h("p.gw-words", { dir: "auto" }, review.words),
+      h(
+        "p.gw-bar",
+        {},
+        () => mine.value && five(mine.value.stars),
+        h("span.gw-quiet", {}, () => mine.value && `you, ${day(mine.value.changed_at)}`),
+      ),
+      () => mine.value?.words && h("p.gw-words", { dir: "auto" }, mine.value.words),
       () => act.error.value && h("p.gw-error", { role: "alert" }, act.error.value),
       h(
         "div.gw-group",

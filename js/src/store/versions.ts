@@ -1,5 +1,5 @@
 // Where a listing comes from, its versions, and what the checks said of the newest.
-import { signal } from "@preact/signals-core";
+import { computed, signal } from "@preact/signals-core";
 import { type Child, h } from "../dom";
 import { button } from "../ui";
 import { bytes, day, many } from "./format";
@@ -87,12 +87,14 @@ export function source(from: Version["source"]): string {
 function submitting(shop: Shop, shown: () => Shown): Child {
   const act = action(shop);
   const sure = signal(false);
+  // Worked out apart, so that a button under the hand stays while the store is read anew.
+  const name = computed(() => shown().listing.name);
   const off = (): boolean => act.busy.value || !shop.live.value;
-  const withdraw = (name: string): Child =>
+  const withdraw = (): Child =>
     sure.value
       ? [
           h("span", {}, "Those who have it keep it; nobody else finds it."),
-          button("Withdraw", () => void act.run("withdraw", { name }), {
+          button("Withdraw", () => void act.run("withdraw", { name: name.peek() }), {
             disabled: off,
             class: "gw-button gw-danger",
           }),
@@ -107,29 +109,34 @@ function submitting(shop: Shop, shown: () => Shown): Child {
           },
           { disabled: off },
         );
-  return () => {
-    const { listing, versions: all } = shown();
-    const { name, status, origin } = listing;
-    const job = jobOf(shop.traits.jobs.value, name, "check");
-    if (origin !== "user" || (job && !ended(job))) return "";
-    const draft = all.some((one) => one.status === "draft" || one.status === "rejected");
-    const found = status === "published" || status === "submitted";
-    return h(
+  const checking = computed(() => {
+    const job = jobOf(shop.traits.jobs.value, name.value, "check");
+    return job !== undefined && !ended(job);
+  });
+  const own = computed(() => shown().listing.origin === "user");
+  const draft = computed(() =>
+    shown().versions.some(({ status }) => status === "draft" || status === "rejected"),
+  );
+  const found = computed(() => ["published", "submitted"].includes(shown().listing.status));
+  return () =>
+    own.value &&
+    !checking.value &&
+    h(
       "div.gw-ask",
       {},
-      draft && [
-        h("p", {}, "Submitting runs the checks; what passes them waits for a reviewer."),
-        h(
-          "div.gw-group",
-          {},
-          button("Submit", () => void act.run("submit", { name }), {
-            disabled: off,
-            class: "gw-button gw-accent",
-          }),
-        ),
-      ],
-      found && h("div.gw-group", {}, () => withdraw(name)),
+      () =>
+        draft.value && [
+          h("p", {}, "Submitting runs the checks; what passes them waits for a reviewer."),
+          h(
+            "div.gw-group",
+            {},
+            button("Submit", () => void act.run("submit", { name: name.peek() }), {
+              disabled: off,
+              class: "gw-button gw-accent",
+            }),
+          ),
+        ],
+      () => found.value && h("div.gw-group", {}, () => withdraw()),
       () => act.error.value && h("p.gw-error", { role: "alert" }, act.error.value),
     );
-  };
 }

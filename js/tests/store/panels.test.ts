@@ -1,8 +1,9 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
+import type { Shown } from "../../src/store/types";
 import { fakeModel, settled } from "../fake";
 import { all, button } from "../heatmap/view";
-import { answer, found, open, READY, row, shown } from "./shop";
+import { answer, found, job, open, READY, row, shown } from "./shop";
 
 describe("the queue", () => {
   it("shows of a report what it is about: the listing, the review, its author, and who says why", async () => {
@@ -58,6 +59,32 @@ describe("what is being written", () => {
     answer(model, "show", { shown: shown("a", { reviews: [review] }) });
     await settled();
     expect(root.querySelector(".gw-opinion [role=status]")?.textContent).toContain("Reported");
+  });
+});
+
+describe("a button under the hand", () => {
+  it.each([
+    ["Submit", 4, { listing: { ...row("a"), origin: "user", status: "draft" } }],
+    ["Take back", 3, {}],
+  ])("stays while the store is read anew: %s", async (label, tab, more) => {
+    const read = (): object => {
+      const versions = [{ status: "draft", revision: null, made_at: null }];
+      const reviews = [{ id: 7, person: "ada", stars: 2, words: "so", changed_at: null }];
+      return shown("a", { versions, reviews, ...more } as unknown as Partial<Shown>);
+    };
+    const model = fakeModel({ ...READY, selected: "a" });
+    const root = open(model);
+    await settled();
+    answer(model, "show", { shown: read() });
+    await settled();
+    all<HTMLInputElement>(root, ".gw-tabs input")[tab]?.click();
+    await settled();
+    const pressed = button(root, label);
+    model.hear({ changes: 1, jobs: [job({ name: "b" })] });
+    await settled();
+    answer(model, "show", { shown: read() });
+    await settled();
+    expect(button(root, label)).toBe(pressed);
   });
 });
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.lab import Lab, NotebookPage
+from tests.e2e.lab import PATIENCE, Lab, NotebookPage
 
 WORDS = ["The", "animal", "did", "n't", "cross", "the", "street", "because", "it", "was", "too", "tired"]
 LAYERS, HEADS, T = 3, 4, len(WORDS)
@@ -42,11 +43,10 @@ def heat(page: NotebookPage) -> Iterator[Locator]:
 
 def until(page: NotebookPage, expression: str, expected: object) -> None:
     """Wait until a Python expression of the kernel has a value that was caused in the browser."""
-    for _ in range(100):
-        if page.value(expression) == repr(expected):
-            return
+    end = time.monotonic() + PATIENCE / 1000
+    while (found := page.value(expression)) != repr(expected):
+        assert time.monotonic() < end, f"{expression} is {found}, not {expected!r}"
         page.settle(50)
-    assert page.value(expression) == repr(expected)
 
 
 def click_head(heat: Locator, layer: int, head: int) -> None:

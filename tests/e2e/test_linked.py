@@ -68,6 +68,7 @@ def test_what_is_written_grows_in_the_heatmap_row_by_row(page, play, heat):
 
 def test_a_token_under_the_pointer_is_lit_in_both(page, play, heat):
     looked = heat.get_by_role("listbox")
+    page.settle()  # the last rows of the run above are drawn
     letter(play, 14).hover()
     expect(looked.locator('[data-token="14"]')).to_have_class(re.compile("gw-row|gw-col"))
     token(heat, 12).hover()

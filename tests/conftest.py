@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import signal
 from pathlib import Path
 
@@ -22,3 +23,9 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the browser's tests last: what is quick fails first, and Playwright keeps its event loop."""
     items.sort(key=lambda item: BROWSER in item.path.parents)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: searches for garbage, one for each model that is closed, pass it over."""
+    gc.collect()
+    gc.freeze()

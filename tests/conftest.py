@@ -26,6 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is imported by now stays: searches for garbage, one for each model that is closed, pass it over."""
+    """What is imported by now stays: searches for garbage, one for each closed model, pass it over."""
     gc.collect()
     gc.freeze()

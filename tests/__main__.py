@@ -3,7 +3,7 @@
 A step that fails does not stop the others; what it said is printed, and the last line says which failed.
 What takes seconds comes first, what takes a minute runs beside the tests: those of the package and the
 notebooks, each with one thread, then those in browsers; in one process more than there are cores, since some
-wait.
+wait, and four at most.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ function submitting(shop: Shop, shown: () => Shown): Child {
             }),
           ),
         ],
-      () => found.value && h("div.gw-group", {}, () => withdraw()),
+      () => found.value && h("div.gw-group", {}, withdraw),
       () => act.error.value && h("p.gw-error", { role: "alert" }, act.error.value),
     );
 }
